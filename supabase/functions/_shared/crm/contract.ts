@@ -1,0 +1,215 @@
+/**
+ * What the rest of the system knows about a CRM. A provider is a folder beside this file that fulfils `CrmProvider`;
+ * nothing outside that folder knows how its CRM speaks.
+ */
+
+import type { Env } from "../settings.ts";
+
+export type ProviderId = "salesforce" | "hubspot";
+export type Environment = "production" | "sandbox";
+export type EntityType = "accounts" | "contacts" | "opportunities";
+
+export const PROVIDER_IDS = ["salesforce", "hubspot"] as const satisfies readonly ProviderId[];
+export const PROVIDER_NAMES = { salesforce: "Salesforce", hubspot: "HubSpot" } as const satisfies Record<
+  ProviderId,
+  string
+>;
+export const ENTITY_TYPES = ["accounts", "contacts", "opportunities"] as const satisfies readonly EntityType[];
+
+export type MappingDataType =
+  | "string"
+  | "number"
+  | "boolean"
+  | "date"
+  | "datetime"
+  | "picklist"
+  | "array"
+  | "object"
+  | "email"
+  | "phone"
+  | "url";
+
+/**
+ * Every failure of a CRM is one of four kinds, each with one way to handle it:
+ * transient (try again later), rate_limited (wait as told), revoked (reconnect), rejected (asking again changes nothing).
+ */
+export type CrmErrorKind = "transient" | "rate_limited" | "revoked" | "rejected";
+
+export interface CrmError {
+  kind: CrmErrorKind;
+  /** The CRM's own code where it has one (INVALID_FIELD), else ours in lower case (network_error). */
+  code: string;
+  /** For the person: what happened, what it means, what to do. Never holds a token or a secret. */
+  userMessage: string;
+  /** How long to wait, when known. */
+  retryAfterMs?: number;
+  /** When the limit lifts (ISO, UTC), for a daily quota. */
+  until?: string;
+  /** For the log, which redacts it. */
+  cause?: unknown;
+}
+
+/** The only thing a provider throws. */
+export class CrmFailure extends Error {
+  readonly detail: CrmError;
+
+  constructor(detail: CrmError) {
+    super(detail.userMessage, { cause: detail.cause });
+    this.name = "CrmFailure";
+    this.detail = detail;
+  }
+}
+
+export interface CrmTokens {
+  accessToken: string;
+  /** null: the CRM sent none, so the one in use stays valid. */
+  refreshToken: string | null;
+  /** ISO, UTC. null: the CRM does not say (Salesforce), so a 401 tells. */
+  expiresAt: string | null;
+  scopes: string[];
+  /** Where the data API lives; checked against the allow-list of hosts. */
+  instanceUrl: string;
+}
+
+export interface CrmSession {
+  accessToken: string;
+  instanceUrl: string;
+  /** Empty before the account has been identified. */
+  externalAccountId: string;
+}
+
+export interface CrmAccount {
+  externalAccountId: string;
+  externalAccountName: string;
+  instanceUrl: string;
+  userId: string;
+  userEmail: string | null;
+}
+
+export interface CrmField {
+  name: string;
+  label: string;
+  type: MappingDataType;
+  /** The CRM's own name for the type. */
+  crmType: string;
+  /** Needed to create a record. */
+  required: boolean;
+  readOnly: boolean;
+  custom: boolean;
+  options?: { value: string; label: string }[];
+  maxLength?: number;
+}
+
+export interface CrmStage {
+  /** Empty where the CRM has one pipeline only. */
+  pipelineId: string;
+  pipelineLabel: string;
+  /** The value a record carries. */
+  id: string;
+  label: string;
+  position: number;
+  /** Per cent, 0 to 100. */
+  probability: number | null;
+  closed: boolean;
+  won: boolean;
+}
+
+export interface CrmOwner {
+  id: string;
+  email: string | null;
+  name: string;
+  active: boolean;
+}
+
+export interface CrmRecord {
+  id: string;
+  /** The CRM's own text at full precision: it is compared, never computed with. */
+  modifiedAt: string;
+  deleted: boolean;
+  /** The survivor's id when this record went away by a merge. */
+  mergedInto?: string | null;
+  /** Raw values by CRM field name. A requested field that is absent was not read. */
+  fields: Record<string, unknown>;
+  /** Relations are absent where they were not read; null means read and empty. */
+  company?: string | null;
+  contact?: string | null;
+  ownerId?: string | null;
+  stage?: { pipeline: string; id: string } | null;
+}
+
+/** Where a reader is, as plain JSON that a checkpoint keeps. Only the provider that made it reads it. */
+export type PageCursor = Record<string, string | number | boolean | null>;
+
+/** How far an incremental reader has come. */
+export interface HighWater {
+  modifiedAt: string;
+  id: string;
+}
+
+export interface ReadRequest {
+  entity: EntityType;
+  fields: readonly string[];
+  /** From `ReadPage.next`; null starts. */
+  cursor: PageCursor | null;
+  /** null reads everything that is live; else what changed since, deletes and merges included, with an overlap. */
+  since: HighWater | null;
+  pageSize?: number;
+}
+
+export interface ReadPage {
+  records: CrmRecord[];
+  /** null: that was the last page. */
+  next: PageCursor | null;
+  /** Of the whole read, where the CRM tells. */
+  total: number | null;
+  /** What to keep for the next incremental read once this one is finished; null as long as nothing was seen. */
+  highWater: HighWater | null;
+  /** Requested fields that the CRM does not have (any more): absent from every record of the page. */
+  missingFields: string[];
+}
+
+export interface AuthorizeRequest {
+  state: string;
+  codeChallenge: string;
+  redirectUri: string;
+  environment: Environment;
+}
+
+export interface ExchangeRequest {
+  code: string;
+  codeVerifier: string;
+  redirectUri: string;
+  clientSecret: string;
+  environment: Environment;
+}
+
+export interface TokenRequest {
+  refreshToken: string;
+  clientSecret: string;
+  environment: Environment;
+}
+
+export interface CrmProvider {
+  readonly id: ProviderId;
+  authorizeUrl(request: AuthorizeRequest): string;
+  exchangeCode(request: ExchangeRequest): Promise<CrmTokens>;
+  /** A refresh token that no longer works fails with kind `revoked`. */
+  refresh(request: TokenRequest): Promise<CrmTokens>;
+  revoke(request: TokenRequest): Promise<void>;
+  identify(session: CrmSession, clientSecret: string): Promise<CrmAccount>;
+  describe(session: CrmSession, entity: EntityType): Promise<CrmField[]>;
+  stages(session: CrmSession): Promise<CrmStage[]>;
+  owners(session: CrmSession): Promise<CrmOwner[]>;
+  /** null where the CRM cannot count cheaply. */
+  count(session: CrmSession, entity: EntityType, since: HighWater | null): Promise<number | null>;
+  readPage(session: CrmSession, request: ReadRequest): Promise<ReadPage>;
+}
+
+export interface ProviderDeps {
+  fetch: typeof fetch;
+  /** All of it: each provider picks and checks its own settings. */
+  env: Env;
+  now: () => Date;
+  /** Waits between the few retries a provider makes by itself; the default is a timer. */
+  sleep?: (ms: number) => Promise<void>;
+}

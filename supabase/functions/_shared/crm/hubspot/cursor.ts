@@ -1,0 +1,55 @@
+import { z } from "zod";
+import type { HighWater, PageCursor } from "../contract.ts";
+
+/**
+ * The four ways of reading, each a phase of the cursor:
+ * list (everything that is live, for the first pull), then for what changed: search by time, ties where one millisecond
+ * holds more than a page, archived for the deletions.
+ */
+const shared = { total: z.number().nullable(), seenAt: z.string().nullable(), seenId: z.string().nullable() };
+
+const cursorSchema = z.discriminatedUnion("phase", [
+  z.object({ phase: z.literal("list"), after: z.string().nullable(), startedAt: z.string(), ...shared }),
+  z.object({ phase: z.literal("search"), from: z.number(), seenIds: z.string(), ...shared }),
+  z.object({ phase: z.literal("ties"), at: z.number(), afterId: z.string(), seenIds: z.string(), ...shared }),
+  z.object({ phase: z.literal("archived"), after: z.string().nullable(), ...shared }),
+]);
+
+export type Cursor = z.infer<typeof cursorSchema>;
+export type CursorOf<Phase extends Cursor["phase"]> = Extract<Cursor, { phase: Phase }>;
+
+/** A write is searchable some seconds later, seldom minutes. */
+export const OVERLAP_MS = 5 * 60_000;
+
+export function parseCursor(cursor: PageCursor): Cursor {
+  return cursorSchema.parse(cursor);
+}
+
+export function startOf(since: HighWater | null, now: Date): Cursor {
+  const nothing = { total: null, seenAt: null, seenId: null };
+  if (since === null) return { phase: "list", after: null, startedAt: now.toISOString(), ...nothing };
+  return { phase: "search", from: Date.parse(since.modifiedAt) - OVERLAP_MS, seenIds: "", ...nothing };
+}
+
+/** Keeps the latest (time, id) of all pages so far. */
+export function withSeen<C extends Cursor>(cursor: C, records: readonly { id: string; modifiedAt: string }[]): C {
+  let latest = { seenAt: cursor.seenAt, seenId: cursor.seenId };
+  for (const { id, modifiedAt } of records) {
+    const later = latest.seenAt === null || Date.parse(modifiedAt) >= Date.parse(latest.seenAt);
+    if (later) latest = { seenAt: modifiedAt, seenId: id };
+  }
+  return { ...cursor, ...latest };
+}
+
+/**
+ * The list is in order of ids: a record may change after its page was read, while a later page brings a later time.
+ * So the first pull vouches only for the time before it began.
+ */
+export function highWaterOf(cursor: Cursor, since: HighWater | null): HighWater | null {
+  const { seenAt, seenId } = cursor;
+  if (seenAt === null || seenId === null) return since;
+  if (cursor.phase === "list" && Date.parse(seenAt) > Date.parse(cursor.startedAt)) {
+    return { modifiedAt: cursor.startedAt, id: "" };
+  }
+  return { modifiedAt: seenAt, id: seenId };
+}

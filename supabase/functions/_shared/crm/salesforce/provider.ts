@@ -1,0 +1,43 @@
+import { endpoint, required } from "../../settings.ts";
+import type { CrmProvider, CrmSession, EntityType, ProviderDeps } from "../contract.ts";
+import { fieldCache } from "../fieldCache.ts";
+import { hostRules } from "../hosts.ts";
+import { createWire } from "../wire.ts";
+import { salesforceAuth } from "./auth.ts";
+import { connect, type SalesforceSettings } from "./connection.ts";
+import { describeEntity } from "./describe.ts";
+import { CRM, classify } from "./errors.ts";
+import { readOwners } from "./owners.ts";
+import { firstPage } from "./query.ts";
+import { countSoql, readPage } from "./read.ts";
+import { readStages } from "./stages.ts";
+
+const HOSTS = ["login.salesforce.com", "test.salesforce.com", "*.my.salesforce.com", "*.salesforce.com"];
+
+export function createSalesforce(deps: ProviderDeps): CrmProvider {
+  const settings = readSettings(deps);
+  const hosts = hostRules(HOSTS, [settings.loginUrl, settings.sandboxLoginUrl], deps.env.CRM_ALLOWED_HOSTS);
+  const wire = createWire({ crm: CRM, deps, hosts, classify });
+  const open = (session: CrmSession) => connect(session, settings, wire);
+  const describe = (session: CrmSession, entity: EntityType) => describeEntity(open(session), entity);
+  const knownFields = fieldCache(describe, deps.now);
+  return {
+    id: "salesforce",
+    ...salesforceAuth(settings, wire, hosts),
+    describe,
+    stages: (session) => readStages(open(session)),
+    owners: (session) => readOwners(open(session)),
+    count: async (session, entity, since) =>
+      (await firstPage(open(session), countSoql(entity, since), { includeDeleted: since !== null })).total,
+    readPage: async (session, request) => readPage(open(session), request, await knownFields(session, request.entity)),
+  };
+}
+
+function readSettings({ env }: ProviderDeps): SalesforceSettings {
+  return {
+    clientId: required(env, "SALESFORCE_CLIENT_ID"),
+    loginUrl: endpoint(env, "SALESFORCE_LOGIN_URL", "https://login.salesforce.com"),
+    sandboxLoginUrl: endpoint(env, "SALESFORCE_SANDBOX_LOGIN_URL", "https://test.salesforce.com"),
+    apiVersion: env.SALESFORCE_API_VERSION?.trim() || "62.0",
+  };
+}

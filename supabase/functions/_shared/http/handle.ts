@@ -1,0 +1,131 @@
+import type { z } from "zod";
+import type { Logger } from "../log/logger.ts";
+import { sameSecret, type User } from "./auth.ts";
+import { readInput } from "./body.ts";
+import { CORS_HEADERS, preflight } from "./cors.ts";
+import { toProblem } from "./errors.ts";
+import { problem, problemResponse } from "./problem.ts";
+
+/** Who may call: a signed-in user, anybody (the browser coming back from a CRM), or the database's dispatcher. */
+interface Callers {
+  user: User;
+  none: null;
+  dispatch: null;
+}
+export type Auth = keyof Callers;
+
+export interface Context<Input, Caller> {
+  input: Input;
+  user: Caller;
+  requestId: string;
+  log: Logger;
+}
+
+/** JSON, or a whole response (a redirect). */
+export type Reply = { status?: number; body: unknown } | Response;
+
+interface RouteOf<A extends Auth, Input> {
+  method: "GET" | "POST";
+  path: string;
+  auth: A;
+  schema: z.ZodType<Input>;
+  run: (context: Context<Input, Callers[A]>) => Promise<Reply>;
+}
+
+/** A route with its types closed over, so that routes of every kind fit in one table. */
+export interface Route {
+  method: "GET" | "POST";
+  path: string;
+  answer: (request: Request, services: Services, requestId: string, log: Logger) => Promise<Reply>;
+}
+
+export interface Services {
+  authenticate: (request: Request) => Promise<User>;
+  dispatchSecret: () => Promise<string>;
+  newRequestId: () => string;
+  log: Logger;
+}
+
+export function route<A extends Auth, Input>({ method, path, auth, schema, run }: RouteOf<A, Input>): Route {
+  return {
+    method,
+    path,
+    answer: async (request, services, requestId, log) => {
+      const user = (await CHECKS[auth](request, services)) as Callers[A];
+      const input = await readInput(request, schema);
+      return run({ input, user, requestId, log: user === null ? log : log.with({ user_id: user.id }) });
+    },
+  };
+}
+
+const CHECKS: { [A in Auth]: (request: Request, services: Services) => Promise<Callers[A]> } = {
+  user: (request, services) => services.authenticate(request),
+  none: async () => null,
+  dispatch: async (request, services) => {
+    const given = request.headers.get("x-dispatch-secret") ?? "";
+    if (given !== "" && sameSecret(given, await services.dispatchSecret())) return null;
+    throw problem(401, "not_the_dispatcher", "Only the database may start this.");
+  },
+};
+
+/** The one way into a function: find the route, know the caller, check the input, run, and answer every failure. */
+export function handle(
+  name: string,
+  routes: readonly Route[],
+  services: Services,
+): (request: Request) => Promise<Response> {
+  return async (request) => {
+    const requestId = services.newRequestId();
+    const path = pathWithin(name, request.url);
+    const log = services.log.with({ request_id: requestId, method: request.method, path });
+    try {
+      const found = find(routes, request.method, path);
+      if (found instanceof Response) return found;
+      return toResponse(await found.answer(request, services, requestId, log), requestId);
+    } catch (error) {
+      return refuse(error, requestId, log);
+    }
+  };
+}
+
+/** The platform passes /<function>/…, a local gateway may leave /functions/v1 in front. */
+function pathWithin(name: string, url: string): string {
+  const path = new URL(url).pathname.replace(/^\/functions\/v1(?=\/)/, "");
+  const inner = path.startsWith(`/${name}`) ? path.slice(name.length + 1) : path;
+  return inner.replace(/\/+$/, "") || "/";
+}
+
+function find(routes: readonly Route[], method: string, path: string): Route | Response {
+  const here = routes.filter((candidate) => candidate.path === path);
+  const methods = [...new Set(here.map((candidate) => candidate.method))];
+  if (here.length === 0) throw problem(404, "no_such_route", `There is nothing at ${path}.`);
+  if (method === "OPTIONS") return preflight(methods);
+  const found = here.find((candidate) => candidate.method === method);
+  if (found === undefined) throw problem(405, "method_not_allowed", `${path} takes ${methods.join(" or ")}.`);
+  return found;
+}
+
+function toResponse(reply: Reply, requestId: string): Response {
+  const headers = { ...CORS_HEADERS, "x-request-id": requestId, "cache-control": "no-store" };
+  if (!(reply instanceof Response)) return Response.json(reply.body, { status: reply.status ?? 200, headers });
+  for (const [name, value] of Object.entries(headers)) reply.headers.set(name, value);
+  return reply;
+}
+
+/** What was foreseen is explained; anything else stays in the log, under the id that the caller gets. */
+function refuse(error: unknown, requestId: string, log: Logger): Response {
+  const known = toProblem(error);
+  const headers = { ...CORS_HEADERS, "x-request-id": requestId, "cache-control": "no-store" };
+  if (known !== null) {
+    const write = known.status >= 500 ? log.error : log.info;
+    write("refused", { status: known.status, problem: known.code, detail: known.detail, cause: causeOf(error) });
+    return problemResponse(known, requestId, headers);
+  }
+  log.error("failed", { error });
+  const detail = `Something went wrong on our side. Tell the operator the request id ${requestId}.`;
+  return problemResponse(problem(500, "internal_error", detail).problem, requestId, headers);
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined;
+}

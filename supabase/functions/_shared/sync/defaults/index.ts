@@ -1,0 +1,3 @@
+export { defaultMappings } from "./mappings.ts";
+export type { ProposedMapping, ProposedStage, StageKey } from "./rows.ts";
+export { defaultStageMap } from "./stages.ts";

@@ -1,0 +1,196 @@
+import type { CrmRecord, EntityType, MappingDataType } from "../../crm/contract.ts";
+import { type AppField, appField } from "../appFields.ts";
+import type { Json } from "../json.ts";
+import { type Convert, type ConvertOptions, converter } from "./convert.ts";
+import { parseSource, type Source } from "./source.ts";
+import { isClosed, type StageOf, type StageRow, stageLookup } from "./stages.ts";
+import { cleanText, excerpt, Misfit } from "./text.ts";
+
+export interface MappingRow {
+  entity_type: EntityType;
+  crm_field: string;
+  app_field: string;
+  data_type: MappingDataType;
+  sync_direction: "push" | "pull" | "bidirectional" | "none";
+  is_required: boolean;
+}
+
+/** A record as private.crm_merge_page takes it. */
+export interface MergeRecord {
+  crm_id: string;
+  modified_at: string;
+  deleted: boolean;
+  merged_into?: string;
+  values: Record<string, Json>;
+  company?: string | null;
+  contact?: string | null;
+  owner?: string | null;
+  stage?: { pipeline: string; id: string };
+}
+
+export interface Rejection {
+  crm_id: string;
+  code: string;
+  message: string;
+  /** The CRM's, as the message names it. */
+  field: string | null;
+}
+
+export type Mapped = { record: MergeRecord; rejected?: never } | { rejected: Rejection; record?: never };
+
+export interface PlanOptions extends ConvertOptions {
+  /** As people call it, for messages. */
+  crmName: string;
+}
+
+export interface MappingPlan {
+  entity: EntityType;
+  /** What to ask the CRM for. */
+  crmFields: string[];
+  map(record: CrmRecord): Mapped;
+}
+
+interface Step {
+  /** As the mapping names it. */
+  crmField: string;
+  source: Source;
+  appField: string;
+  field: AppField | "custom";
+  required: boolean;
+  convert: Convert;
+}
+
+interface Problem {
+  code: string;
+  text: string;
+  field: string | null;
+}
+
+/** Mapping rows become a plan once per slice; `map` then runs once per record. */
+export function compilePlan(
+  entity: EntityType,
+  rows: readonly MappingRow[],
+  stages: readonly StageRow[],
+  options: PlanOptions,
+): MappingPlan {
+  const pulled = rows.filter((row) => row.entity_type === entity && reads(row.sync_direction));
+  const steps = pulled.flatMap((row) => stepFor(row, options));
+  const stageOf = stageLookup(stages);
+  return {
+    entity,
+    crmFields: [...new Set(steps.flatMap((step) => step.source.fields))],
+    map: (record) =>
+      record.deleted ? { record: tombstone(record) } : mapLive(entity, steps, stageOf, record, options),
+  };
+}
+
+function reads(direction: MappingRow["sync_direction"]): boolean {
+  return direction === "pull" || direction === "bidirectional";
+}
+
+function stepFor(row: MappingRow, options: PlanOptions): Step[] {
+  const field = appField(row.entity_type, row.app_field);
+  if (field === null) return [];
+  const required = row.is_required || (field !== "custom" && field.required === true);
+  const convert = converter(field, row.data_type, options);
+  const source = parseSource(row.crm_field);
+  return [{ crmField: row.crm_field, source, appField: row.app_field, field, required, convert }];
+}
+
+function mapLive(
+  entity: EntityType,
+  steps: readonly Step[],
+  stageOf: StageOf,
+  record: CrmRecord,
+  options: PlanOptions,
+): Mapped {
+  const values: Record<string, Json> = {};
+  const problems: Problem[] = [];
+  for (const step of steps) {
+    const raw = step.source.value(record.fields);
+    if (raw === undefined && !isStage(step)) continue;
+    const value = isStage(step) ? stageValue(stageOf, record, raw) : step.convert(raw);
+    if (value instanceof Misfit)
+      problems.push({ code: value.code, text: `${step.crmField} ${value.why}`, field: step.crmField });
+    else if (value === null) setEmpty(values, step, problems);
+    else values[step.appField] = value;
+  }
+  keepClosedOnly(values, steps);
+  problems.push(...missingIdentity(entity, values, steps));
+  return problems.length > 0 ? { rejected: rejection(record, problems, options) } : { record: live(record, values) };
+}
+
+function isStage(step: Step): boolean {
+  return step.field !== "custom" && step.field.kind === "stage";
+}
+
+function stageValue(stageOf: StageOf, record: CrmRecord, raw: unknown): string | null | Misfit {
+  const stage = stageOf(record, raw);
+  if (stage === null) return null;
+  return (
+    stage.key ??
+    new Misfit("unmapped_stage", `is "${excerpt(stage.label)}", a stage that the stage mapping does not know`)
+  );
+}
+
+function setEmpty(values: Record<string, Json>, step: Step, problems: Problem[]): void {
+  if (step.required) {
+    problems.push({
+      code: "required_missing",
+      text: `${step.crmField} is empty, and ${step.appField} is required`,
+      field: step.crmField,
+    });
+    return;
+  }
+  values[step.appField] = null;
+}
+
+function keepClosedOnly(values: Record<string, Json>, steps: readonly Step[]): void {
+  const stage = typeof values.stage_key === "string" ? values.stage_key : null;
+  if (isClosed(stage)) return;
+  for (const step of steps) {
+    const closedOnly = step.field !== "custom" && step.field.closedOnly;
+    if (closedOnly && step.appField in values) values[step.appField] = null;
+  }
+}
+
+const IDENTITY = ["last_name", "first_name", "email"];
+
+/** A contact needs a name or an e-mail address, whichever of them the mapping reads. */
+function missingIdentity(entity: EntityType, values: Record<string, Json>, steps: readonly Step[]): Problem[] {
+  if (entity !== "contacts" || IDENTITY.some((name) => values[name])) return [];
+  const field = steps.find((step) => IDENTITY.includes(step.appField))?.crmField ?? null;
+  return [{ code: "required_missing", text: "neither a name nor an e-mail address is filled in", field }];
+}
+
+function rejection(record: CrmRecord, problems: readonly Problem[], options: PlanOptions): Rejection {
+  const first = problems[0] as Problem;
+  const what = problems.map((problem) => problem.text).join("; ");
+  const where =
+    first.code === "unmapped_stage" ? "Add it to the connection's stage mapping" : `Change it in ${options.crmName}`;
+  return {
+    crm_id: record.id,
+    code: first.code,
+    message: `${sentence(what)}. ${where}, then retry the failed records.`,
+    field: first.field,
+  };
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function live(record: CrmRecord, values: Record<string, Json>): MergeRecord {
+  const merged: MergeRecord = { crm_id: record.id, modified_at: record.modifiedAt, deleted: false, values };
+  if (record.company !== undefined) merged.company = record.company;
+  if (record.contact !== undefined) merged.contact = record.contact;
+  if (record.ownerId !== undefined) merged.owner = record.ownerId;
+  if (record.stage) merged.stage = { pipeline: record.stage.pipeline, id: cleanText(record.stage.id) };
+  return merged;
+}
+
+function tombstone(record: CrmRecord): MergeRecord {
+  const gone: MergeRecord = { crm_id: record.id, modified_at: record.modifiedAt, deleted: true, values: {} };
+  if (record.mergedInto) gone.merged_into = record.mergedInto;
+  return gone;
+}

@@ -1,0 +1,53 @@
+import { CrmFailure, type EntityType, type HighWater } from "../crm/contract.ts";
+import { patiently } from "./retry.ts";
+import type { Slice } from "./slice.ts";
+
+/** Once per run, before its first page: who owns records, and how many there are to read. */
+export async function prepare(slice: Slice, entities: readonly EntityType[]): Promise<void> {
+  await refreshOwners(slice);
+  const totals = await Promise.all(entities.map(async (entity) => [entity, await total(slice, entity)] as const));
+  await slice.deps.store.setTotals(slice.run, Object.fromEntries(totals));
+}
+
+async function refreshOwners(slice: Slice): Promise<void> {
+  const { deps, claim, crm, session, run } = slice;
+  try {
+    const owners = await patiently(waiting(slice), () => session.use((one) => crm.owners(one)));
+    const rows = owners.map((owner) => ({ crm_user_id: owner.id, email: owner.email, name: owner.name }));
+    await deps.store.upsertOwners(claim.config_id, rows);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    slice.partial = true;
+    await deps.store.noteError(run, {
+      entity: null,
+      kind: "rejected",
+      code: error.detail.code,
+      message: error.detail.userMessage,
+    });
+  }
+}
+
+/** A count that the CRM refuses is no reason to stop: progress then goes without a total. */
+async function total(slice: Slice, entity: EntityType): Promise<number | null> {
+  const since = await highWater(slice, entity);
+  try {
+    return await patiently(waiting(slice), () => slice.session.use((one) => slice.crm.count(one, entity, since)));
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    slice.deps.log.warn("count refused", { entity, code: error.detail.code });
+    return null;
+  }
+}
+
+export async function highWater({ deps, claim }: Slice, entity: EntityType): Promise<HighWater | null> {
+  const stored = await deps.store.incrementalCursor(claim.config_id, entity);
+  return stored === null ? null : { modifiedAt: stored.modified_at, id: stored.id };
+}
+
+export function waiting({ deps, remainingMs }: Slice) {
+  return { sleep: deps.sleep, random: deps.random, remainingMs };
+}
+
+export function isRefusal(error: unknown): error is CrmFailure {
+  return error instanceof CrmFailure && error.detail.kind === "rejected";
+}

@@ -1,0 +1,105 @@
+import type { EntityType, PageCursor } from "../crm/contract.ts";
+import type { Checkpoint, Place } from "./checkpoint.ts";
+import { compilePlan, type MappingPlan, type MergeRecord, type Rejection } from "./mapping/plan.ts";
+import { added, mergeBatch } from "./mergeBatch.ts";
+import { CRM_NAMES } from "./names.ts";
+import { highWater, isRefusal, waiting } from "./prepare.ts";
+import { type Batch, type ReadAhead, readAhead } from "./readAhead.ts";
+import { patiently } from "./retry.ts";
+import type { Slice } from "./slice.ts";
+import type { Page } from "./store.ts";
+
+export type PullResult = "done" | "out_of_budget" | "refused";
+
+/** Reads an entity from a place on and merges it page by page, until it is done or the slice's budget is. */
+export async function pullEntity(slice: Slice, place: Place): Promise<PullResult> {
+  if (spent(slice)) return "out_of_budget";
+  const plan = planFor(slice, place.entity);
+  const pages = await reader(slice, place, plan);
+  const noted = new Set<string>();
+  try {
+    for (let cursor = place.cursor; ; ) {
+      const batch = await pages.take();
+      await noteMissing(slice, place.entity, batch, noted);
+      await merge(slice, plan, batch, cursor);
+      if (batch.next === null) return "done";
+      if (spent(slice)) return "out_of_budget";
+      cursor = batch.next;
+    }
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    slice.partial = true;
+    const { code, userMessage } = error.detail;
+    await slice.deps.store.noteError(slice.run, { entity: place.entity, kind: "rejected", code, message: userMessage });
+    return "refused";
+  } finally {
+    pages.stop();
+  }
+}
+
+/** The first slice of a run always gets to read; afterwards time and records are bounded. */
+function spent({ deps, recordsRead, remainingMs }: Slice): boolean {
+  return recordsRead > 0 && (remainingMs() <= 0 || recordsRead >= deps.limits.sliceRecords);
+}
+
+function planFor({ claim }: Slice, entity: EntityType): MappingPlan {
+  const country = claim.settings.sync_rules?.phone_country;
+  return compilePlan(entity, claim.mappings, claim.stages, {
+    crmName: CRM_NAMES[claim.crm_provider],
+    phoneCountry: typeof country === "string" ? country : undefined,
+  });
+}
+
+async function reader(slice: Slice, place: Place, plan: MappingPlan): Promise<ReadAhead> {
+  const { crm, session, deps } = slice;
+  const since = await highWater(slice, place.entity);
+  const read = async (cursor: PageCursor | null) => {
+    const request = { entity: place.entity, fields: plan.crmFields, cursor, since, pageSize: deps.limits.pageSize };
+    const page = await patiently(waiting(slice), () => session.use((one) => crm.readPage(one, request)));
+    slice.recordsRead += page.records.length;
+    return page;
+  };
+  return readAhead({ read, start: place.cursor, maxRecords: deps.limits.mergeRecords, mayRead: () => !spent(slice) });
+}
+
+async function merge(slice: Slice, plan: MappingPlan, batch: Batch, from: PageCursor | null): Promise<void> {
+  const { entity } = plan;
+  const { records, rejected } = mapped(plan, batch);
+  const before: Checkpoint = { ...at(slice, entity), cursor: from, entity_done: false };
+  const checkpoint: Checkpoint = { ...at(slice, entity), cursor: batch.next, entity_done: batch.next === null };
+  const reached = batch.highWater;
+  const cursor =
+    checkpoint.entity_done && reached !== null ? { modified_at: reached.modifiedAt, id: reached.id } : null;
+  const page: Page = { entity, records, rejected, checkpoint, cursor };
+  const began = slice.deps.now().getTime();
+  const counts = await mergeBatch(slice.deps.store, waiting(slice), slice.run, page, before);
+  slice.mergeMs += slice.deps.now().getTime() - began;
+  slice.checkpoint = checkpoint;
+  slice.counts = added(slice.counts, counts);
+}
+
+function at({ claim, partial }: Slice, entity: EntityType): Omit<Checkpoint, "cursor" | "entity_done"> {
+  return { entity, slice: claim.slice, partial };
+}
+
+function mapped(plan: MappingPlan, batch: Batch): { records: MergeRecord[]; rejected: Rejection[] } {
+  const records: MergeRecord[] = [];
+  const rejected: Rejection[] = [];
+  for (const record of batch.records) {
+    const result = plan.map(record);
+    if (result.rejected) rejected.push(result.rejected);
+    else records.push(result.record);
+  }
+  return { records, rejected };
+}
+
+/** A mapped field that is gone from the CRM: its values here stay as they are, and somebody should know. */
+async function noteMissing(slice: Slice, entity: EntityType, batch: Batch, noted: Set<string>): Promise<void> {
+  const { deps, run, claim } = slice;
+  for (const field of batch.missingFields.filter((name) => !noted.has(name))) {
+    noted.add(field);
+    slice.partial = true;
+    const message = `${CRM_NAMES[claim.crm_provider]} no longer has the field ${field}. Its values here stay as they are; remove or change its mapping.`;
+    await deps.store.noteError(run, { entity, kind: "rejected", code: `missing_field:${field}`, message });
+  }
+}

@@ -1,0 +1,174 @@
+import type { CrmProvider, EntityType, ProviderId } from "../crm/contract.ts";
+import { isFenced } from "../db/types.ts";
+import type { Logger } from "../log/logger.ts";
+import { type Checkpoint, type Place, parseCheckpoint, placesLeft } from "./checkpoint.ts";
+import { endAfter } from "./failures.ts";
+import { NOTHING } from "./mergeBatch.ts";
+import { prepare } from "./prepare.ts";
+import { pullEntity } from "./pull.ts";
+import { keepSession, type SessionKeeper } from "./session.ts";
+import type { Claim, MergeCounts, RunRef, SyncStore } from "./store.ts";
+
+export interface SliceLimits {
+  /** Wall time after which no more is read. */
+  sliceMs: number;
+  /** Records after which no more is read: an Edge Function has two seconds of processor time. */
+  sliceRecords: number;
+  /** Records that may wait for the merge, and so the size of the largest merge. */
+  mergeRecords: number;
+  pageSize?: number;
+  leaseSeconds: number;
+}
+
+export interface SliceDeps {
+  store: SyncStore;
+  provider: (id: ProviderId) => CrmProvider;
+  now: () => Date;
+  sleep: (ms: number) => Promise<void>;
+  /** 0 to 1. */
+  random: () => number;
+  /** Runs something again and again until the answer is called. */
+  every: (ms: number, run: () => void) => () => void;
+  log: Logger;
+  limits: SliceLimits;
+}
+
+/** What one slice knows and counts. */
+export interface Slice {
+  deps: SliceDeps;
+  claim: Claim;
+  run: RunRef;
+  crm: CrmProvider;
+  session: SessionKeeper;
+  /** As of the last page that was merged; null before the first of the run. */
+  checkpoint: Checkpoint | null;
+  /** A field, an entity or the owners were left out, so the run cannot end as a success. Failed records the database counts itself. */
+  partial: boolean;
+  counts: MergeCounts;
+  recordsRead: number;
+  /** Time spent in the database's merge; the rest of a slice is waiting for the CRM. */
+  mergeMs: number;
+  remainingMs: () => number;
+}
+
+export type Ending = "nothing_to_do" | "finished" | "handed_over" | "paused" | "failed" | "taken_over";
+
+/** One slice of one run: claim, read and merge until done or out of budget, then finish or hand over to the next slice. */
+export async function runSlice(
+  deps: SliceDeps,
+  request: { operation: string | null; holder: string },
+): Promise<Ending> {
+  const claim = await deps.store.claim({ ...request, leaseSeconds: deps.limits.leaseSeconds });
+  if (claim === null) return "nothing_to_do";
+  const log = deps.log.with({ operation_id: claim.operation_id, config_id: claim.config_id, slice: claim.slice });
+  const slice = openSlice({ ...deps, log }, claim);
+  const stopBeating = keepLease(slice);
+  const began = deps.now().getTime();
+  const ending = await worked(slice).finally(stopBeating);
+  log.info("slice ended", {
+    ending,
+    ...slice.counts,
+    read: slice.recordsRead,
+    merge_ms: slice.mergeMs,
+    ms: deps.now().getTime() - began,
+  });
+  return ending;
+}
+
+function openSlice(deps: SliceDeps, claim: Claim): Slice {
+  const crm = deps.provider(claim.crm_provider);
+  const store = deps.store.tokens(claim.config_id, claim.crm_provider);
+  const deadline = deps.now().getTime() + deps.limits.sliceMs;
+  const checkpoint = parseCheckpoint(claim.checkpoint);
+  return {
+    deps,
+    claim,
+    run: { operation: claim.operation_id, fence: claim.fence },
+    crm,
+    session: keepSession({ store, provider: crm, now: deps.now }),
+    checkpoint,
+    partial: checkpoint?.partial ?? false,
+    counts: NOTHING,
+    recordsRead: 0,
+    mergeMs: 0,
+    remainingMs: () => deadline - deps.now().getTime(),
+  };
+}
+
+/** A slow CRM must not look like a dead worker. Losing the lease needs no action here: the next write says so. */
+function keepLease({ deps, run }: Slice): () => void {
+  const seconds = deps.limits.leaseSeconds;
+  return deps.every((seconds * 1000) / 3, () => {
+    deps.store
+      .renew(run, seconds)
+      .catch((error: unknown) => deps.log.warn("lease not renewed", { error: String(error) }));
+  });
+}
+
+async function worked(slice: Slice): Promise<Ending> {
+  try {
+    return await work(slice);
+  } catch (error) {
+    return isFenced(error) ? takenOver(slice) : endAfterFailure(slice, error);
+  }
+}
+
+async function endAfterFailure(slice: Slice, error: unknown): Promise<Ending> {
+  try {
+    return await endAfter(slice, error);
+  } catch (second) {
+    if (isFenced(second)) return takenOver(slice);
+    throw second;
+  }
+}
+
+function takenOver({ deps }: Slice): Ending {
+  deps.log.info("stopped: another worker has the run, or it was cancelled");
+  return "taken_over";
+}
+
+async function work(slice: Slice): Promise<Ending> {
+  const { claim, deps, run } = slice;
+  if (!reads(claim)) {
+    await deps.store.finish(run, "failed", PUSH_ONLY);
+    return "failed";
+  }
+  const places = placesLeft(slice.checkpoint, claim.entities);
+  if (slice.checkpoint === null)
+    await prepare(
+      slice,
+      places.map((place) => place.entity),
+    );
+  const refused: EntityType[] = [];
+  for (const place of places) {
+    const result = await pullEntity(slice, place);
+    if (result === "out_of_budget") {
+      await deps.store.handOver(run);
+      return "handed_over";
+    }
+    if (result === "refused") refused.push(place.entity);
+  }
+  return finishRun(slice, places, refused);
+}
+
+async function finishRun(
+  { deps, run, partial }: Slice,
+  places: readonly Place[],
+  refused: readonly EntityType[],
+): Promise<Ending> {
+  if (places.length > 0 && refused.length === places.length) {
+    await deps.store.finish(run, "failed", "The CRM refused to hand out any of the records. The error list says why.");
+    return "failed";
+  }
+  await deps.store.finish(run, partial ? "partial" : "completed", partial ? LEFT_OUT : null);
+  return "finished";
+}
+
+function reads(claim: Claim): boolean {
+  return claim.direction !== "to_crm" && claim.settings.sync_direction !== "push";
+}
+
+const PUSH_ONLY =
+  "This run goes to the CRM only, and this version reads from the CRM only. Nothing was read or changed; set the direction to pull or bidirectional.";
+const LEFT_OUT =
+  "The CRM did not hand out everything that is mapped; the error list says what is missing and why. Everything else is in step.";

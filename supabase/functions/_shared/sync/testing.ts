@@ -1,0 +1,285 @@
+import {
+  CrmFailure,
+  type CrmProvider,
+  type CrmRecord,
+  type EntityType,
+  type PageCursor,
+  type ReadPage,
+  type ReadRequest,
+} from "../crm/contract.ts";
+import { DbFailure, FENCED } from "../db/types.ts";
+import { createLogger } from "../log/logger.ts";
+import type { StoredSession } from "./session.ts";
+import type { SliceDeps, SliceLimits } from "./slice.ts";
+import type { Claim, Outcome, Page, RunError, SyncStore } from "./store.ts";
+
+/** Doubles for the tests of this folder: a CRM that is three arrays, a database that is a few maps, a clock that is set by hand. */
+
+export interface FakeClock {
+  ms: number;
+  /** Every wait, in order. Waiting moves the clock. */
+  slept: number[];
+}
+
+export const clockAt = (ms = Date.parse("2026-11-21T12:00:00.000Z")): FakeClock => ({ ms, slept: [] });
+
+export interface FakeCrm {
+  records: Record<EntityType, CrmRecord[]>;
+  /** Every page that was asked for: entity and first index. */
+  reads: string[];
+  /** Thrown before a page is handed out, once each, by that name. */
+  troubles: Map<string, unknown[]>;
+  refreshes: number;
+  pageSize: number;
+  onRead: (name: string, request: ReadRequest) => void | Promise<void>;
+}
+
+export function crmWith(counts: Partial<Record<EntityType, number>>, pageSize = 2): FakeCrm {
+  const make = (entity: EntityType) =>
+    Array.from(
+      { length: counts[entity] ?? 0 },
+      (_, index): CrmRecord => ({
+        id: `${entity}-${index}`,
+        modifiedAt: new Date(Date.UTC(2026, 0, 1) + index * 1000).toISOString(),
+        deleted: false,
+        fields: { Name: `${entity} ${index}` },
+      }),
+    );
+  return {
+    records: { accounts: make("accounts"), contacts: make("contacts"), opportunities: make("opportunities") },
+    reads: [],
+    troubles: new Map(),
+    refreshes: 0,
+    pageSize,
+    onRead: () => {},
+  };
+}
+
+export function providerOf(crm: FakeCrm): CrmProvider {
+  const unused = () => Promise.reject(new Error("not part of a sync"));
+  return {
+    id: "salesforce",
+    authorizeUrl: () => "",
+    exchangeCode: unused,
+    revoke: unused,
+    identify: unused,
+    describe: unused,
+    stages: unused,
+    refresh: async () => {
+      crm.refreshes += 1;
+      return {
+        accessToken: `token-${crm.refreshes}`,
+        refreshToken: null,
+        expiresAt: null,
+        scopes: [],
+        instanceUrl: "",
+      };
+    },
+    owners: async () => [{ id: "u1", email: "a@b.c", name: "A", active: true }],
+    count: async (_session, entity) => crm.records[entity].length,
+    readPage: (_session, request) => fakePage(crm, request),
+  };
+}
+
+async function fakePage(crm: FakeCrm, request: ReadRequest): Promise<ReadPage> {
+  const from = Number(request.cursor?.from ?? 0);
+  const name = `${request.entity}@${from}`;
+  crm.reads.push(name);
+  await crm.onRead(name, request);
+  const trouble = crm.troubles.get(name)?.shift();
+  if (trouble !== undefined) throw trouble;
+  const all = crm.records[request.entity].filter(
+    (record) => request.since === null || record.modifiedAt >= request.since.modifiedAt,
+  );
+  const records = all.slice(from, from + crm.pageSize);
+  const end = from + records.length;
+  const last = all[end - 1];
+  return {
+    records,
+    next: end < all.length ? ({ from: end } satisfies PageCursor) : null,
+    total: all.length,
+    highWater: last === undefined ? request.since : { modifiedAt: last.modifiedAt, id: last.id },
+    missingFields: [],
+  };
+}
+
+/** One operation, as the database keeps it. */
+export interface FakeRun {
+  status: "queued" | "running" | Outcome | "cancelled";
+  fence: number;
+  slice: number;
+  checkpoint: Page["checkpoint"] | null;
+  message: string | null;
+  resumeAt: string | null;
+  /** Who has it; null when a slice gave it back. */
+  held: boolean;
+  merged: Map<string, number>;
+  rejected: Map<string, string>;
+  errors: RunError[];
+  totals: Record<string, number | null> | null;
+  cursors: Map<string, { modified_at: string; id: string }>;
+  connectionReason: string | null;
+  pages: Page[];
+  session: StoredSession;
+  /** Runs before each verb; throwing is a crash. */
+  before: (verb: string) => void;
+}
+
+export function newRun(): FakeRun {
+  return {
+    status: "queued",
+    fence: 0,
+    slice: 0,
+    checkpoint: null,
+    message: null,
+    resumeAt: null,
+    held: false,
+    merged: new Map(),
+    rejected: new Map(),
+    errors: [],
+    totals: null,
+    cursors: new Map(),
+    connectionReason: null,
+    pages: [],
+    session: {
+      environment: "production",
+      instance_url: "https://crm.example",
+      external_account_id: "org",
+      access_token: "token-0",
+      refresh_token: "refresh",
+      expires_at: null,
+      version: 1,
+    },
+    before: () => {},
+  };
+}
+
+export function storeOf(run: FakeRun, claim: Partial<Claim> = {}): SyncStore {
+  const guarded = (verb: string, fence: string) => {
+    run.before(verb);
+    if (Number(fence) !== run.fence || run.status !== "running")
+      throw new DbFailure({ code: FENCED, message: "fenced" });
+  };
+  const release = (status: FakeRun["status"]) => {
+    run.status = status;
+    run.fence += 1;
+    run.held = false;
+  };
+  const mapping = (entity_type: EntityType, app_field: string) =>
+    ({
+      entity_type,
+      crm_field: "Name",
+      app_field,
+      data_type: "string",
+      sync_direction: "bidirectional",
+      is_required: true,
+    }) as const;
+  const store: SyncStore = {
+    async claim() {
+      run.before("claim");
+      if (run.status !== "queued" && run.status !== "running") return null;
+      run.status = "running";
+      run.fence += 1;
+      run.slice += 1;
+      run.held = true;
+      return {
+        operation_id: "op",
+        config_id: "config",
+        workspace_id: "workspace",
+        crm_provider: "salesforce",
+        environment: "production",
+        direction: "from_crm",
+        entities: ["accounts", "contacts", "opportunities"],
+        fence: String(run.fence),
+        slice: run.slice,
+        checkpoint: structuredClone(run.checkpoint),
+        mappings: [mapping("accounts", "name"), mapping("contacts", "last_name"), mapping("opportunities", "name")],
+        stages: [],
+        settings: { sync_rules: {}, conflict_resolution: "crm_wins", sync_direction: "bidirectional" },
+        ...claim,
+      };
+    },
+    async renew(ref) {
+      guarded("renew", ref.fence);
+    },
+    async handOver(ref) {
+      guarded("handOver", ref.fence);
+      release("running");
+    },
+    async finish(ref, outcome, message, resumeAt) {
+      guarded("finish", ref.fence);
+      run.message = message;
+      run.resumeAt = resumeAt ?? null;
+      release(outcome);
+    },
+    async noteError(ref, error) {
+      guarded("noteError", ref.fence);
+      run.errors.push(error);
+    },
+    async setTotals(ref, totals) {
+      guarded("setTotals", ref.fence);
+      run.totals = totals;
+    },
+    async mergePage(ref, page) {
+      guarded("mergePage", ref.fence);
+      for (const record of page.records) run.merged.set(record.crm_id, (run.merged.get(record.crm_id) ?? 0) + 1);
+      for (const one of page.rejected) run.rejected.set(one.crm_id, one.message);
+      run.checkpoint = structuredClone(page.checkpoint);
+      run.pages.push(structuredClone(page));
+      if (page.cursor !== null) run.cursors.set(page.entity, page.cursor);
+      run.before("mergePage committed");
+      return {
+        created: page.records.length,
+        updated: 0,
+        unchanged: 0,
+        deleted: 0,
+        failed: page.rejected.length,
+        conflicts: 0,
+      };
+    },
+    incrementalCursor: async (_config, entity) => run.cursors.get(entity) ?? null,
+    upsertOwners: async () => run.before("upsertOwners"),
+    async connectionFailed(_config, reason) {
+      run.connectionReason = reason;
+    },
+    tokens: () => ({
+      load: async () => structuredClone(run.session),
+      async store(version, tokens) {
+        if (version !== run.session.version) return false;
+        run.session = { ...run.session, access_token: tokens.access_token, version: version + 1 };
+        return true;
+      },
+      clientSecret: async () => "secret",
+      exclusively: (work) => work(store.tokens("config", "salesforce")),
+    }),
+  };
+  return store;
+}
+
+export const LIMITS: SliceLimits = { sliceMs: 25_000, sliceRecords: 1_000, mergeRecords: 1, leaseSeconds: 30 };
+
+export function depsOf(
+  run: FakeRun,
+  crm: FakeCrm,
+  clock: FakeClock,
+  more: { limits?: Partial<SliceLimits>; claim?: Partial<Claim> } = {},
+): SliceDeps {
+  return {
+    store: storeOf(run, more.claim),
+    provider: () => providerOf(crm),
+    now: () => new Date(clock.ms),
+    sleep: async (ms) => {
+      clock.slept.push(ms);
+      clock.ms += ms;
+    },
+    random: () => 0.5,
+    every: () => () => {},
+    log: createLogger({ write: () => {}, now: () => new Date(clock.ms) }),
+    limits: { ...LIMITS, ...more.limits },
+  };
+}
+
+export const trouble = (
+  kind: "transient" | "rate_limited" | "revoked" | "rejected",
+  more: { code?: string; retryAfterMs?: number; until?: string } = {},
+) => new CrmFailure({ kind, code: more.code ?? kind, userMessage: `The CRM says ${kind}.`, ...more });

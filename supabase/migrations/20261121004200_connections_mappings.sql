@@ -1,0 +1,122 @@
+-- Connections: which CRM field is which of ours, and which CRM stage is which of ours.
+
+create table public.crm_field_mappings (
+  id uuid primary key default gen_random_uuid(),
+  config_id uuid not null,
+  -- The default only makes it optional for clients: a trigger puts the connection's in its place.
+  workspace_id uuid not null default '00000000-0000-0000-0000-000000000000',
+  entity_type text not null check (entity_type in ('accounts', 'contacts', 'opportunities')),
+  crm_field text not null check (char_length(crm_field) between 1 and 255),
+  app_field text not null check (char_length(app_field) between 1 and 255),
+  data_type text not null default 'string'
+    check (data_type in ('string', 'number', 'boolean', 'date', 'datetime', 'picklist', 'array', 'object', 'email', 'phone', 'url')),
+  sync_direction text not null default 'bidirectional' check (sync_direction in ('push', 'pull', 'bidirectional', 'none')),
+  is_required boolean not null default false,
+  confidence numeric(3, 2) check (confidence between 0 and 1),
+  reason text,
+  position int not null default 0,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  foreign key (workspace_id, config_id) references public.crm_sync_configs (workspace_id, id) on delete cascade,
+  -- One source per field of ours; it also keeps the pair of fields unique.
+  unique (config_id, entity_type, app_field)
+);
+create index crm_field_mappings_config_idx on public.crm_field_mappings (workspace_id, config_id);
+comment on table public.crm_field_mappings is 'Field mapping of a connection, one row per pair of fields.';
+comment on column public.crm_field_mappings.app_field is 'A field listed by crm_app_fields(), or custom_fields.<name>.';
+comment on column public.crm_field_mappings.confidence is 'How sure auto-map was, 0 to 1; null for a mapping that a person made.';
+
+create table public.crm_stage_mappings (
+  config_id uuid not null,
+  -- The default only makes it optional for clients: a trigger puts the connection's in its place.
+  workspace_id uuid not null default '00000000-0000-0000-0000-000000000000',
+  crm_pipeline_id text not null default '',
+  crm_stage_id text not null check (crm_stage_id <> ''),
+  crm_stage_label text,
+  stage_key text not null,
+  crm_probability int check (crm_probability between 0 and 100),
+  position int not null default 0,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  primary key (config_id, crm_pipeline_id, crm_stage_id),
+  foreign key (workspace_id, config_id) references public.crm_sync_configs (workspace_id, id) on delete cascade,
+  -- Deferred, so that a workspace can be deleted with its stages in any order.
+  foreign key (workspace_id, stage_key) references public.pipeline_stages (workspace_id, key) on update cascade deferrable initially deferred
+);
+create index crm_stage_mappings_config_idx on public.crm_stage_mappings (workspace_id, config_id);
+create index crm_stage_mappings_stage_idx on public.crm_stage_mappings (workspace_id, stage_key);
+comment on table public.crm_stage_mappings is 'Which stage of the workspace each stage of the CRM means.';
+comment on column public.crm_stage_mappings.crm_pipeline_id is 'Empty where the CRM knows no pipelines (Salesforce).';
+
+-- Definer: the caller may not read connections of other workspaces; the row's workspace is filled in and then checked by the policy.
+create function private.fill_mapping_workspace() returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  select c.workspace_id into new.workspace_id from public.crm_sync_configs c where c.id = new.config_id;
+  return new;
+end
+$$;
+
+create function private.check_mapped_field() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if new.app_field ~ '^custom_fields\.[A-Za-z0-9_]{1,100}$'
+    or exists (
+      select from private.crm_app_fields f
+      where f.entity_type = new.entity_type and f.app_field = new.app_field and f.is_mappable)
+  then
+    return new;
+  end if;
+  raise exception 'There is no field "%" on % to map to.', new.app_field, new.entity_type
+    using errcode = 'PC004', hint = 'Call crm_app_fields() for the list, or use custom_fields.<name>.';
+end
+$$;
+revoke execute on function private.fill_mapping_workspace(), private.check_mapped_field() from public, anon, authenticated;
+
+create trigger fill_mapping_workspace before insert or update of config_id on public.crm_field_mappings
+  for each row execute function private.fill_mapping_workspace();
+create trigger fill_mapping_workspace before insert or update of config_id on public.crm_stage_mappings
+  for each row execute function private.fill_mapping_workspace();
+create trigger check_mapped_field before insert or update of entity_type, app_field on public.crm_field_mappings
+  for each row execute function private.check_mapped_field();
+create trigger set_updated_at before update on public.crm_field_mappings
+  for each row execute function private.set_updated_at();
+create trigger set_updated_at before update on public.crm_stage_mappings
+  for each row execute function private.set_updated_at();
+
+-- Both tables follow one rule: everybody in the workspace reads, admins write.
+create function private.apply_settings_rules(target regclass, noun text) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  admin constant text := 'workspace_id = any (array(select private.my_workspace_ids(''admin'')))';
+begin
+  execute format('alter table %s enable row level security', target);
+  execute format('alter table %s force row level security', target);
+  execute format('revoke all on table %s from public, anon, authenticated, service_role', target);
+  execute format('grant select, delete on table %s to authenticated, service_role', target);
+  execute format('create policy %I on %s for select to authenticated using (workspace_id = any (array(select private.my_workspace_ids())))',
+    format('Members of a workspace read its %s', noun), target);
+  execute format('create policy %I on %s for insert to authenticated with check (%s)', format('Admins add %s', noun), target, admin);
+  execute format('create policy %I on %s for update to authenticated using (%s) with check (%s)', format('Admins edit %s', noun), target, admin, admin);
+  execute format('create policy %I on %s for delete to authenticated using (%s)', format('Admins delete %s', noun), target, admin);
+end
+$$;
+revoke execute on function private.apply_settings_rules(regclass, text) from public, anon, authenticated;
+
+select private.apply_settings_rules('public.crm_field_mappings', 'field mappings');
+select private.apply_settings_rules('public.crm_stage_mappings', 'stage mappings');
+
+grant insert (config_id, entity_type, crm_field, app_field, data_type, sync_direction, is_required, confidence, reason, position)
+  on public.crm_field_mappings to authenticated, service_role;
+grant update (crm_field, app_field, data_type, sync_direction, is_required, confidence, reason, position)
+  on public.crm_field_mappings to authenticated, service_role;
+grant insert (config_id, crm_pipeline_id, crm_stage_id, crm_stage_label, stage_key, crm_probability, position)
+  on public.crm_stage_mappings to authenticated, service_role;
+grant update (crm_stage_label, stage_key, crm_probability, position) on public.crm_stage_mappings to authenticated, service_role;

@@ -1,0 +1,110 @@
+-- Merge: a page of CRM records becomes changes of ours. The steps, each a function of its own, hand on arrays of the types
+-- here; only the write step touches records, and every step works on the page as a set.
+--
+--   begin    fence, settings, lock                       read     page ⟕ links; unchanged records leave here
+--   check    values that would not fit → errors          split    earlier matches by a key that turns out to be shared
+--   match    first meeting: same domain or e-mail, else new
+--   creates / compare / deletes → changes                write    insert and update records
+--   keep     links, journal, conflicts, notes, relations, errors   count    logs, progress, checkpoint, cursor
+
+create type private.crm_merge_context as (
+  operation_id uuid, config_id uuid, workspace_id uuid, provider text, crm_name text, entity text, noun text, target text,
+  strategy text, field_strategies jsonb, one_way text[], delete_when_deleted boolean, create_when_missing boolean,
+  currency text, started_at timestamptz
+);
+
+-- A record of the page beside its link, null where it has none. kind: linked (known), matched (found among ours by domain or
+-- e-mail), new.
+create type private.crm_merge_row as (
+  crm_id text, modified text, deleted boolean, merged boolean, theirs jsonb, kind text, record_id uuid, base jsonb,
+  crm_deleted_at timestamptz, merged_at timestamptz, app_edited_at timestamptz, has_conflict boolean, note text
+);
+
+create type private.crm_merge_ours as (record_id uuid, updated_at timestamptz, deleted_at timestamptz, fields jsonb);
+
+create type private.crm_merge_problem as (crm_id text, code text, message text, field text);
+
+-- What is to be done about one record. written: fields to set on ours (relations as our ids); waiting: relations whose
+-- parent has not arrived; overruled and conflict: {field: {"app", "crm", "base"}}.
+create type private.crm_merge_change as (
+  crm_id text, modified text, action text, record_id uuid, written jsonb, before jsonb, base jsonb, waiting jsonb, overruled jsonb,
+  conflict jsonb, crm_deleted_at timestamptz, app_edited_at timestamptz, had_conflict boolean, note text
+);
+comment on column private.crm_merge_change.had_conflict is 'Of the link; null for a record that has none yet.';
+
+create table private.crm_entities (
+  entity_type text primary key,
+  table_name name not null,
+  noun text not null
+);
+insert into private.crm_entities (entity_type, table_name, noun) values
+  ('accounts', 'crm_companies', 'company'), ('contacts', 'crm_contacts', 'contact'), ('opportunities', 'pipeline_projects', 'deal');
+alter table private.crm_entities enable row level security;
+revoke all on private.crm_entities from public, anon, authenticated, service_role;
+comment on table private.crm_entities is 'Where the records of each entity live, and what activities and notes call them.';
+
+create function private.crm_merge_begin(p_operation uuid, p_fence bigint, p_entity text) returns private.crm_merge_context
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_operation public.crm_sync_operations := private.crm_check_fence(p_operation, p_fence);
+  v_context private.crm_merge_context;
+begin
+  -- Merges of one workspace take turns: two CRMs that bring the same person at once then meet as one record.
+  perform pg_advisory_xact_lock(hashtextextended('crm_merge:' || v_operation.workspace_id, 0));
+  -- Triggers see who writes: no person, this connection.
+  perform set_config('pipeline_crm.sync_config', v_operation.config_id::text, true), set_config('pipeline_crm.actor', '', true);
+  select p_operation, c.id, c.workspace_id, c.crm_provider,
+    case c.crm_provider when 'hubspot' then 'HubSpot' else initcap(c.crm_provider) end, e.entity_type, e.noun, e.table_name,
+    c.conflict_resolution, coalesce(c.sync_rules #> array[p_entity, 'field_strategies'], '{}'),
+    array(select m.app_field from public.crm_field_mappings m
+          where m.config_id = c.id and m.entity_type = p_entity and m.sync_direction = 'pull'),
+    coalesce((c.sync_rules ->> 'delete_when_deleted')::boolean, false), coalesce((c.sync_rules ->> 'create_when_missing')::boolean, true),
+    w.default_currency, v_operation.started_at
+  into v_context
+  from public.crm_sync_configs c
+  join public.workspaces w on w.id = c.workspace_id
+  join private.crm_entities e on e.entity_type = p_entity
+  where c.id = v_operation.config_id;
+  if v_context.entity is null then
+    raise exception 'There is no entity "%".', p_entity using errcode = 'PC004';
+  end if;
+  return v_context;
+end
+$$;
+
+-- The page beside its links. A record that comes twice counts in its last form. Nothing to do and so not returned: known
+-- records whose mapped values are those of the base, and deletions of records never seen or marked already.
+create function private.crm_merge_read(p_context private.crm_merge_context, p_records jsonb) returns private.crm_merge_row[]
+language sql
+stable
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+  with incoming as materialized (
+    select distinct on (r.value ->> 'crm_id')
+      r.place, r.value ->> 'crm_id' as crm_id, r.value ->> 'modified_at' as modified,
+      coalesce((r.value ->> 'deleted')::boolean, false) as deleted, r.value ->> 'merged_into' is not null as merged,
+      coalesce(r.value -> 'values', '{}')
+        || case when r.value ? 'company' then jsonb_build_object('$company', r.value -> 'company') else '{}' end
+        || case when r.value ? 'contact' then jsonb_build_object('$contact', r.value -> 'contact') else '{}' end
+        || case when r.value ? 'owner' then jsonb_build_object('$owner', r.value -> 'owner') else '{}' end as theirs
+    from jsonb_array_elements(p_records) with ordinality r (value, place)
+    order by r.value ->> 'crm_id', r.place desc
+  )
+  select coalesce(array_agg((
+      i.crm_id, i.modified, i.deleted, i.merged, i.theirs, case when l.record_id is null then 'new' else 'linked' end, l.record_id, l.base,
+      l.crm_deleted_at, l.merged_at, l.app_edited_at, l.has_conflict, null
+    )::private.crm_merge_row order by i.place), '{}')
+  from incoming i
+  left join private.crm_record_links l
+    on l.config_id = p_context.config_id and l.entity_type = p_context.entity and l.crm_record_id = i.crm_id
+  where case
+    when i.deleted then l.crm_deleted_at is null and l.record_id is not null
+    else l.record_id is null or l.crm_deleted_at is not null or l.has_conflict or (l.base || i.theirs) <> l.base
+  end
+$$;
+
+revoke execute on function private.crm_merge_begin(uuid, bigint, text),
+  private.crm_merge_read(private.crm_merge_context, jsonb) from public, anon, authenticated, service_role;

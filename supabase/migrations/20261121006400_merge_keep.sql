@@ -1,0 +1,247 @@
+-- Merge, keep: what is remembered about the page besides the records: links with their base, the journal, conflicts, notes,
+-- relations that wait, errors.
+
+-- {field: {side: value}} → {field: value} for one side.
+create function private.crm_side(p_fields jsonb, p_side text) returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+  select coalesce(jsonb_object_agg(f.key, f.value -> p_side), '{}') from jsonb_each(p_fields) f
+$$;
+
+-- Without plan_cache_mode: it would reach into the foreign key's checks and have each of them planned anew.
+create function private.crm_add_links(
+  p_context private.crm_merge_context, p_changes private.crm_merge_change[], p_touched private.crm_merge_ours[]
+) returns void
+language sql
+set search_path = ''
+as $$
+  insert into private.crm_record_links
+    (config_id, entity_type, crm_record_id, record_id, workspace_id, base, crm_modified_at, merged_at, has_conflict, matched_on)
+  select p_context.config_id, p_context.entity, c.crm_id, c.record_id, p_context.workspace_id, c.base, c.modified,
+    case when c.action = 'created' then now() else t.updated_at end, c.conflict is not null, k.key
+  from unnest(p_changes) c
+  left join unnest(p_touched) t on t.record_id = c.record_id
+  left join private.crm_match_keys(p_context.entity, array(select m.crm_id from unnest(p_changes) m where m.action = 'linked'),
+    array(select m.base || private.crm_side(m.conflict, 'crm') from unnest(p_changes) m where m.action = 'linked')) k on k.crm_id = c.crm_id
+  where c.had_conflict is null;
+$$;
+
+create function private.crm_keep_links(
+  p_context private.crm_merge_context, p_changes private.crm_merge_change[], p_touched private.crm_merge_ours[]
+) returns void
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+begin
+  update private.crm_record_links l
+  set base = c.base, crm_modified_at = c.modified, crm_deleted_at = c.crm_deleted_at, app_edited_at = c.app_edited_at,
+    merged_at = coalesce(case when c.action = 'created' then now() else t.updated_at end, l.merged_at),
+    matched_on = case when c.action <> 'created' then l.matched_on end, has_conflict = c.conflict is not null, updated_at = now()
+  from unnest(p_changes) c
+  left join unnest(p_touched) t on t.record_id = c.record_id
+  where c.had_conflict is not null
+    and l.config_id = p_context.config_id and l.entity_type = p_context.entity and l.crm_record_id = c.crm_id
+    and (t.record_id is not null or c.action = 'created'
+      or (l.base, l.crm_deleted_at, l.has_conflict) is distinct from (c.base, c.crm_deleted_at, c.conflict is not null));
+end
+$$;
+
+create function private.crm_keep_journal(p_context private.crm_merge_context, p_changes private.crm_merge_change[]) returns void
+language sql
+set search_path = ''
+as $$
+  insert into private.crm_journal (operation_id, entity_type, record_id, crm_record_id, action, before, after, overruled)
+  select p_context.operation_id, p_context.entity, c.record_id, c.crm_id, c.action, c.before,
+    -- What a new record began with is in its link.
+    case when c.action <> 'created' then c.written end, c.overruled
+  from unnest(p_changes) c
+  where c.written is not null or c.overruled is not null or c.action in ('linked', 'unlinked')
+$$;
+
+-- Conflicts that wait for a person; the same one again is no new one, nor is one that a person chose to ignore. Answers how
+-- many records have a new or changed one.
+create function private.crm_keep_pending_conflicts(p_context private.crm_merge_context, p_changes private.crm_merge_change[]) returns bigint
+language sql
+set search_path = ''
+as $$
+  with found as materialized (
+    select c.crm_id, c.record_id, private.crm_side(c.conflict, 'app') as app, private.crm_side(c.conflict, 'crm') as crm,
+      private.crm_side(c.conflict, 'base') as base, array(select jsonb_object_keys(c.conflict)) as fields
+    from unnest(p_changes) c
+    where c.conflict is not null
+  ),
+  kept as (
+    insert into public.crm_sync_conflicts as k
+      (workspace_id, config_id, operation_id, entity_type, entity_id, crm_record_id, app_data, crm_data, base, conflicting_fields)
+    select p_context.workspace_id, p_context.config_id, p_context.operation_id, p_context.entity, f.record_id, f.crm_id, f.app, f.crm, f.base, f.fields
+    from found f
+    where not exists (
+      select from public.crm_sync_conflicts i
+      where i.config_id = p_context.config_id and i.entity_type = p_context.entity and i.crm_record_id = f.crm_id
+        and i.status = 'ignored' and i.app_data = f.app and i.crm_data = f.crm)
+    on conflict (config_id, entity_type, crm_record_id) where status = 'pending' do update
+    set app_data = excluded.app_data, crm_data = excluded.crm_data, base = excluded.base,
+      conflicting_fields = excluded.conflicting_fields, operation_id = excluded.operation_id, detected_at = now()
+    where (k.app_data, k.crm_data) is distinct from (excluded.app_data, excluded.crm_data)
+    returning 1
+  )
+  select count(*) from kept
+$$;
+
+-- Pending conflicts that are none any more: both sides came to agree, or one went back.
+create function private.crm_close_conflicts(p_context private.crm_merge_context, p_changes private.crm_merge_change[]) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_settled text[] := array(select c.crm_id from unnest(p_changes) c where c.had_conflict and c.conflict is null);
+begin
+  if v_settled = '{}' then
+    return;
+  end if;
+  update public.crm_sync_conflicts k
+  set status = 'resolved', resolution_strategy = 'agreed', resolved_at = now()
+  where k.config_id = p_context.config_id and k.entity_type = p_context.entity and k.crm_record_id = any (v_settled) and k.status = 'pending';
+end
+$$;
+
+-- Conflicts that the strategy decided: kept with both values, so that nothing is overruled without a trace.
+create function private.crm_keep_decided_conflicts(p_context private.crm_merge_context, p_changes private.crm_merge_change[]) returns bigint
+language sql
+set search_path = ''
+as $$
+  with kept as (
+    insert into public.crm_sync_conflicts
+      (workspace_id, config_id, operation_id, entity_type, entity_id, crm_record_id, app_data, crm_data, base, conflicting_fields,
+       status, resolution_strategy, resolved_at)
+    select p_context.workspace_id, p_context.config_id, p_context.operation_id, p_context.entity, c.record_id, c.crm_id,
+      private.crm_side(c.overruled, 'app'), private.crm_side(c.overruled, 'crm'), private.crm_side(c.overruled, 'base'),
+      array(select jsonb_object_keys(c.overruled)), 'resolved',
+      case
+        when p_context.strategy = 'last_write_wins' then p_context.strategy
+        when c.written ?| array(select jsonb_object_keys(c.overruled)) then 'crm_wins'
+        else 'app_wins'
+      end, now()
+    from unnest(p_changes) c
+    where c.overruled is not null
+    returning 1
+  )
+  select count(*) from kept
+$$;
+
+create function private.crm_keep_notes(p_context private.crm_merge_context, p_changes private.crm_merge_change[]) returns void
+language sql
+set search_path = ''
+as $$
+  insert into public.crm_notes (workspace_id, content, related_to_type, related_to_id)
+  select p_context.workspace_id, c.note, p_context.noun, c.record_id
+  from unnest(p_changes) c
+  where c.note is not null
+$$;
+
+-- Relations whose parent is not there yet, and those that no longer wait because the record says something else now.
+create function private.crm_keep_waiting(p_context private.crm_merge_context, p_changes private.crm_merge_change[]) returns void
+language sql
+set search_path = ''
+as $$
+  delete from private.crm_pending_relations p
+  using unnest(p_changes) c
+  where p.config_id = p_context.config_id and p.entity_type = p_context.entity and p.record_id = c.record_id
+    and c.base ->> p.relation is distinct from p.parent_crm_id;
+
+  insert into private.crm_pending_relations (config_id, entity_type, record_id, relation, parent_entity, parent_crm_id)
+  select p_context.config_id, p_context.entity, c.record_id, f.app_field, f.parent_entity, c.waiting ->> f.app_field
+  from unnest(p_changes) c
+  join private.crm_app_fields f on f.entity_type = p_context.entity and c.waiting ? f.app_field
+  where c.waiting is not null
+  on conflict (config_id, entity_type, record_id, relation) do update set parent_crm_id = excluded.parent_crm_id;
+$$;
+
+-- Parents of this page that others waited for. Ours is set only where nobody has set another meanwhile.
+create function private.crm_settle_waiting(p_context private.crm_merge_context, p_changes private.crm_merge_change[]) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_arrived constant text[] := array(select c.crm_id from unnest(p_changes) c where c.action in ('created', 'linked'));
+  v_kind record;
+begin
+  if not exists (
+    select from private.crm_pending_relations p where p.config_id = p_context.config_id and p.parent_entity = p_context.entity) then
+    return;
+  end if;
+  for v_kind in
+    select distinct p.entity_type, p.relation, e.table_name, f.column_name
+    from private.crm_pending_relations p
+    join private.crm_entities e on e.entity_type = p.entity_type
+    join private.crm_app_fields f on f.entity_type = p.entity_type and f.app_field = p.relation
+    where p.config_id = p_context.config_id and p.parent_entity = p_context.entity
+      and p.parent_crm_id = any (v_arrived)
+  loop
+    execute format($sql$
+      with arrived as (
+        delete from private.crm_pending_relations p
+        using private.crm_record_links l
+        where p.config_id = $1 and p.entity_type = $2 and p.relation = $3 and p.parent_entity = $4 and p.parent_crm_id = any ($7)
+          and l.config_id = p.config_id and l.entity_type = p.parent_entity and l.crm_record_id = p.parent_crm_id
+        returning p.record_id, l.record_id as parent_id
+      ),
+      touched as (
+        update public.%1$I t set %2$I = a.parent_id
+        from arrived a
+        where t.id = a.record_id and t.workspace_id = $5 and t.%2$I is null and t.id <> a.parent_id
+        returning t.id, t.updated_at, a.parent_id
+      ),
+      kept as (
+        update private.crm_record_links l set merged_at = u.updated_at
+        from touched u
+        where l.config_id = $1 and l.entity_type = $2 and l.record_id = u.id
+        returning l.record_id, l.crm_record_id, u.parent_id
+      )
+      insert into private.crm_journal (operation_id, entity_type, record_id, crm_record_id, action, before, after)
+      select $6, $2, k.record_id, k.crm_record_id, 'updated', jsonb_build_object($3, null), jsonb_build_object($3, k.parent_id)
+      from kept k
+    $sql$, v_kind.table_name, v_kind.column_name)
+    using p_context.config_id, v_kind.entity_type, v_kind.relation, p_context.entity, p_context.workspace_id, p_context.operation_id,
+      v_arrived;
+  end loop;
+end
+$$;
+
+-- One open error per record, with the latest reason; a record that got through closes its own.
+create function private.crm_keep_errors(p_context private.crm_merge_context, p_problems private.crm_merge_problem[], p_records jsonb) returns void
+language sql
+set search_path = ''
+as $$
+  insert into public.crm_sync_errors as e (workspace_id, config_id, operation_id, entity_type, crm_record_id, record_id, kind, code, message, field)
+  select p_context.workspace_id, p_context.config_id, p_context.operation_id, p_context.entity, p.crm_id, l.record_id, 'rejected',
+    coalesce(p.code, 'rejected'), coalesce(p.message, 'The record was rejected.'), p.field
+  from unnest(p_problems) p
+  left join private.crm_record_links l
+    on l.config_id = p_context.config_id and l.entity_type = p_context.entity and l.crm_record_id = p.crm_id
+  on conflict (config_id, entity_type, crm_record_id) where status = 'open' and crm_record_id is not null do update
+  set attempts = e.attempts + 1, operation_id = excluded.operation_id, record_id = excluded.record_id, code = excluded.code,
+    message = excluded.message, field = excluded.field, last_seen_at = clock_timestamp();
+
+  update public.crm_sync_errors e
+  set status = 'resolved', last_seen_at = clock_timestamp()
+  where e.config_id = p_context.config_id and e.entity_type = p_context.entity and e.status = 'open'
+    and e.crm_record_id in (select r ->> 'crm_id' from jsonb_array_elements(p_records) r)
+    and e.crm_record_id <> all (array(select p.crm_id from unnest(p_problems) p));
+$$;
+
+revoke execute on function
+  private.crm_add_links(private.crm_merge_context, private.crm_merge_change[], private.crm_merge_ours[]),
+  private.crm_keep_links(private.crm_merge_context, private.crm_merge_change[], private.crm_merge_ours[]),
+  private.crm_keep_journal(private.crm_merge_context, private.crm_merge_change[]), private.crm_side(jsonb, text),
+  private.crm_keep_pending_conflicts(private.crm_merge_context, private.crm_merge_change[]),
+  private.crm_close_conflicts(private.crm_merge_context, private.crm_merge_change[]),
+  private.crm_keep_decided_conflicts(private.crm_merge_context, private.crm_merge_change[]),
+  private.crm_keep_notes(private.crm_merge_context, private.crm_merge_change[]),
+  private.crm_keep_waiting(private.crm_merge_context, private.crm_merge_change[]),
+  private.crm_settle_waiting(private.crm_merge_context, private.crm_merge_change[]),
+  private.crm_keep_errors(private.crm_merge_context, private.crm_merge_problem[], jsonb)
+  from public, anon, authenticated, service_role;

@@ -1,0 +1,65 @@
+-- Stages: eight to begin with, a workspace's own from then on, and every spelling understood.
+
+begin;
+set local search_path = public, extensions;
+create extension if not exists pgtap with schema extensions;
+
+-- Helpers, the same in every file: people are known by a name, and every attempt runs as one of them.
+create function pg_temp.person(name text) returns uuid language sql immutable as $$ select md5(name)::uuid $$;
+create function pg_temp.sign_up(variadic names text[]) returns void language sql as $$
+  insert into auth.users (id, email, aud, role) select md5(n)::uuid, n || '@example.test', 'authenticated', 'authenticated' from unnest(names) n
+$$;
+-- Runs a statement as a person (or anon, service_role) and answers with its first value, its row count or its SQLSTATE.
+create function pg_temp.try_as(who text, statement text) returns text language plpgsql as $$
+declare
+  answer text;
+  touched bigint;
+  api_role constant text := case when who in ('anon', 'service_role') then who else 'authenticated' end;
+begin
+  perform set_config('request.jwt.claims', json_build_object('sub', case api_role when 'authenticated' then md5(who)::uuid end, 'role', api_role)::text, true);
+  perform set_config('role', api_role, true);
+  if statement ~* '^\s*(select|with)|returning' then
+    execute statement into answer;
+  else
+    execute statement;
+  end if;
+  get diagnostics touched = row_count;
+  perform set_config('role', 'none', true), set_config('request.jwt.claims', '', true);
+  return coalesce(answer, touched || ' rows');
+exception when others then
+  return sqlstate;
+end $$;
+
+select no_plan();
+
+select pg_temp.sign_up('ada');
+create temp table w on commit drop as select id from workspaces where created_by = pg_temp.person('ada');
+
+select results_eq(
+  $$ select key, label, default_probability, kind from pipeline_stages s join w on w.id = s.workspace_id order by position $$,
+  $$ values ('lead', 'Lead', 10, 'open'), ('prospect', 'Prospect', 20, 'open'), ('opportunity', 'Opportunity', 40, 'open'), ('proposal', 'Proposal', 60, 'open'),
+            ('negotiation', 'Negotiation', 80, 'open'), ('won', 'Won', 100, 'won'), ('lost', 'Lost', 0, 'lost'), ('on_hold', 'On hold', 10, 'on_hold') $$,
+  'a workspace starts with eight stages');
+
+select is(private.stage_key((select id from w), spelling), key, format('%L is %s', spelling, coalesce(key, 'no stage')))
+from (values ('prospecting', 'prospect'), ('qualification', 'opportunity'), ('proposal', 'proposal'), ('negotiation', 'negotiation'), ('closed_won', 'won'), ('closed_lost', 'lost'),
+  ('Prospect', 'prospect'), ('Qualification', 'opportunity'), ('Closed-Won', 'won'), ('Closed Lost', 'lost'), ('on-hold', 'on_hold'), (' WON ', 'won'), ('On hold', 'on_hold'), ('nonsense', null), ('', null), (null, null)) s (spelling, key);
+
+insert into pipeline_stages (workspace_id, key, label, position, default_probability, kind) select id, 'demo', 'Product Demo', 3, 35, 'open' from w;
+select is(private.stage_key((select id from w), 'product demo'), 'demo', 'an own stage is found by its label');
+insert into pipeline_stages (workspace_id, key, label, position, default_probability, kind) select id, 'qualification', 'Qualifying', 2, 25, 'open' from w;
+select is(private.stage_key((select id from w), 'qualification'), 'qualification', 'an own key beats an alias');
+
+insert into pipeline_projects (workspace_id, name, stage_key) select id, 'Deal', 'demo' from w;
+select throws_ok($$ delete from pipeline_stages where key = 'demo' and workspace_id = (select id from w) $$, '23503', null, 'a stage in use is not deleted');
+update pipeline_stages set key = 'presentation' where key = 'demo' and workspace_id = (select id from w);
+select is((select stage_key from pipeline_projects where workspace_id = (select id from w)), 'presentation', 'a renamed key takes its deals along');
+select is((select count(*) from pipeline_stage_history where workspace_id = (select id from w) and to_stage = 'demo'), 1::bigint, 'while history keeps the old one');
+select lives_ok($$ delete from pipeline_stages where key = 'proposal' and workspace_id = (select id from w) $$, 'an unused stage is deleted');
+select throws_ok($$ insert into pipeline_projects (workspace_id, name, stage_key) select id, 'X', 'proposal' from w $$, '23503', null, 'and takes no deals any more');
+select throws_ok($$ insert into pipeline_stages (workspace_id, key, label, position, default_probability, kind) select id, 'Bad Key', 'X', 9, 0, 'open' from w $$, '23514', null, 'a key is lower-case words');
+select throws_ok($$ insert into pipeline_stages (workspace_id, key, label, position, default_probability, kind) select id, 'x', 'X', 9, 101, 'open' from w $$, '23514', null, 'a probability ends at 100');
+select throws_ok($$ insert into pipeline_stages (workspace_id, key, label, position, default_probability, kind) select id, 'x', 'X', 9, 1, 'maybe' from w $$, '23514', null, 'a stage is open, won, lost or on hold');
+
+select * from finish();
+rollback;

@@ -1,0 +1,162 @@
+-- What people may ask for: start, cancel, pause, resume.
+
+begin;
+set local search_path = public, extensions;
+create extension if not exists pgtap with schema extensions;
+
+-- Helpers, the same in every file: people are known by a name, and every attempt runs as one of them.
+create function pg_temp.person(name text) returns uuid language sql immutable as $$ select md5(name)::uuid $$;
+create function pg_temp.sign_up(variadic names text[]) returns void language sql as $$
+  insert into auth.users (id, email, aud, role) select md5(n)::uuid, n || '@example.test', 'authenticated', 'authenticated' from unnest(names) n
+$$;
+-- Runs a statement as a person (or anon, service_role) and answers with its first value, its row count or its SQLSTATE.
+create function pg_temp.try_as(who text, statement text) returns text language plpgsql as $$
+declare
+  answer text;
+  touched bigint;
+  api_role constant text := case when who in ('anon', 'service_role') then who else 'authenticated' end;
+begin
+  perform set_config('request.jwt.claims', json_build_object('sub', case api_role when 'authenticated' then md5(who)::uuid end, 'role', api_role)::text, true);
+  perform set_config('role', api_role, true);
+  if statement ~* '^\s*(select|with)|returning' then
+    execute statement into answer;
+  else
+    execute statement;
+  end if;
+  get diagnostics touched = row_count;
+  perform set_config('role', 'none', true), set_config('request.jwt.claims', '', true);
+  return coalesce(answer, touched || ' rows');
+exception when others then
+  return sqlstate;
+end $$;
+
+select no_plan();
+
+-- A workspace with people and one connected CRM. Set the address the database would call: nothing is sent before a commit.
+select pg_temp.sign_up('owner', 'admin', 'member', 'viewer', 'outsider');
+create temp table w on commit drop as select pg_temp.try_as('owner', $$ select (create_workspace('Acme')).id $$)::uuid as id;
+insert into workspace_members (workspace_id, user_id, role) select w.id, pg_temp.person(r), r from w, unnest('{admin,member,viewer}'::text[]) r;
+select vault.create_secret('http://project.test', 'project_url') where not exists (select from vault.secrets where name = 'project_url');
+select vault.update_secret(id, 'http://project.test') from vault.secrets where name = 'project_url';
+create function pg_temp.connect_crm(provider text, account text) returns uuid language sql as $$
+  select private.crm_connect(pg_temp.person('owner'), (select id from w), provider, 'production',
+    jsonb_build_object('external_account_id', account, 'external_account_name', account, 'instance_url', 'https://' || account || '.example', 'user_id', '1', 'user_email', 'o@x.example'),
+    '{"access_token": "at", "refresh_token": "rt", "expires_at": null, "scopes": []}',
+    '[{"entity_type": "accounts", "crm_field": "Name", "app_field": "name"}, {"entity_type": "accounts", "crm_field": "Website", "app_field": "website"},
+      {"entity_type": "contacts", "crm_field": "FirstName", "app_field": "first_name"}, {"entity_type": "contacts", "crm_field": "LastName", "app_field": "last_name"},
+      {"entity_type": "contacts", "crm_field": "Email", "app_field": "email"}, {"entity_type": "contacts", "crm_field": "Title", "app_field": "title"},
+      {"entity_type": "contacts", "crm_field": "Phone", "app_field": "phone"},
+      {"entity_type": "opportunities", "crm_field": "Name", "app_field": "name"}, {"entity_type": "opportunities", "crm_field": "StageName", "app_field": "stage_key"}]',
+    '[{"crm_pipeline_id": "", "crm_stage_id": "Won", "crm_stage_label": "Won", "stage_key": "won", "crm_probability": 100, "position": 1}]',
+    '[{"crm_user_id": "U1", "email": "MEMBER@example.test", "name": "Mem Ber"}, {"crm_user_id": "U2", "email": "else@where.test", "name": "Else Where"}]')
+$$;
+-- A claimed run of a connection.
+create temp table run (name text primary key, config uuid, operation uuid, fence bigint, pages int default 0) on commit drop;
+create function pg_temp.start(run_name text, connection uuid) returns void language plpgsql as $$
+declare
+  op uuid;
+begin
+  insert into crm_sync_operations (workspace_id, config_id, direction, entities)
+  select c.workspace_id, c.id, 'from_crm', '{accounts,contacts,opportunities}' from crm_sync_configs c where c.id = connection returning id into op;
+  insert into private.crm_operation_state (operation_id) values (op);
+  insert into run select run_name, connection, op, k.fence from private.crm_claim(op, 'test', 60) k;
+end $$;
+-- Merges a page and answers the counts that are not nought, as created=1 updated=2 …
+create function pg_temp.merge(entity text, records jsonb, rejected jsonb default '[]', run_name text default 'crm', done boolean default false) returns text language plpgsql as $$
+declare
+  answer jsonb;
+  r run;
+begin
+  update run set pages = pages + 1 where name = run_name returning * into r;
+  answer := private.crm_merge_page(r.operation, r.fence, entity, records, rejected,
+    jsonb_build_object('entity', entity, 'cursor', r.pages, 'entity_done', done), '{"modified_at": "2030-01-01", "id": "9"}');
+  return (select coalesce(string_agg(k || '=' || v, ' ' order by place), 'nothing')
+    from unnest('{created,updated,unchanged,deleted,failed,skipped,conflicts}'::text[]) with ordinality n (k, place)
+    cross join lateral (select answer ->> k as v) a where v <> '0');
+end $$;
+-- One record as the worker sends it. Far in the future unless said otherwise, so that the CRM is the later one.
+create function pg_temp.record(crm_id text, vals jsonb, more jsonb default '{}') returns jsonb language sql as $$
+  select jsonb_build_array(jsonb_build_object('crm_id', crm_id, 'modified_at', '2099-01-01T00:00:00Z', 'deleted', false, 'values', vals) || more)
+$$;
+
+create temp table c on commit drop as select pg_temp.connect_crm('salesforce', 'org1') as id;
+create function pg_temp.rpc(who text, call text) returns text language sql as $$ select pg_temp.try_as(who, format('select (' || call || ').id', (select id from c))) $$;
+create function pg_temp.op() returns crm_sync_operations language sql as $$ select o from crm_sync_operations o where config_id = (select id from c) order by o.status in ('queued', 'running', 'paused') desc limit 1 $$;
+-- What the database would send for the runs of this file.
+create temp view sent as select q.* from net.http_request_queue q join crm_sync_operations o on convert_from(q.body, 'UTF8')::jsonb ->> 'operation_id' = o.id::text where o.config_id = (select id from c);
+
+select is(pg_temp.rpc('viewer', 'crm_start_sync(%L)'), 'PC002', 'a viewer cannot start a run');
+select is(pg_temp.rpc('outsider', 'crm_start_sync(%L)'), 'PC001', 'an outsider learns nothing');
+select is(pg_temp.rpc('anon', 'crm_start_sync(%L)'), '42501', 'anon may not even ask');
+select is(pg_temp.try_as('member', 'select (crm_start_sync(gen_random_uuid())).id'), 'PC001', 'a connection that does not exist');
+select is(pg_temp.try_as('service_role', 'select (crm_start_sync(gen_random_uuid())).id'), 'PC001', 'does not exist for the secret key either');
+select is(pg_temp.rpc('member', 'crm_start_sync(%L, ''{leads}'')'), 'PC004', 'an entity that does not exist is refused');
+select is(pg_temp.rpc('member', 'crm_start_sync(%L, null, ''sideways'')'), 'PC004', 'so is such a direction');
+select is(pg_temp.rpc('member', 'crm_start_sync(%L, ''{{accounts},{contacts}}'')'), 'PC004', 'and a list of lists');
+-- What an admin has closed, a member cannot open for one run.
+update crm_sync_configs set sync_direction = 'pull', sync_entities = '{accounts}' where id = (select id from c);
+select is(pg_temp.rpc('member', format('crm_start_sync(%%L, %s)', arguments)), 'PC004', 'a run cannot do more than its connection: ' || arguments)
+from unnest(array[$$'{contacts}'$$, $$'{accounts,contacts}'$$, $$null, 'to_crm'$$, $$null, 'bidirectional'$$]) arguments;
+update crm_sync_configs set sync_direction = 'bidirectional', sync_entities = default where id = (select id from c);
+create function pg_temp.sentence(who text, call text) returns text language plpgsql as $$
+begin
+  perform set_config('request.jwt.claims', json_build_object('sub', pg_temp.person(who), 'role', 'authenticated')::text, true), set_config('role', 'authenticated', true);
+  execute 'select ' || call;
+  return 'no refusal';
+exception when others then
+  perform set_config('role', 'none', true), set_config('request.jwt.claims', '', true);
+  return sqlerrm;
+end $$;
+select is(pg_temp.sentence('outsider', format('%s(%L)', name, (select id from c))), pg_temp.sentence('outsider', format('%s(gen_random_uuid())', name)), name || ' does not tell an outsider which ids exist')
+from unnest('{crm_start_sync,crm_pause_sync,crm_resume_sync}'::text[]) name;
+select is((select count(*) from sent), 0::bigint, 'nothing has been sent so far');
+select is(pg_temp.rpc('member', 'crm_start_sync(%L)'), (pg_temp.op()).id::text, 'a member starts one');
+select results_eq('select status, direction, entities, trigger, requested_by from pg_temp.op()',
+  $$ values ('queued', 'bidirectional', '{accounts,contacts,opportunities}'::text[], 'manual', pg_temp.person('member')) $$, 'as the connection says');
+select is(pg_temp.rpc('admin', 'crm_start_sync(%L, ''{contacts}'')'), (pg_temp.op()).id::text, 'a second request joins the live run');
+select is((select count(*) from crm_sync_operations where config_id = (select id from c)), 1::bigint, 'there is only one');
+select throws_ok($$ insert into crm_sync_operations (workspace_id, config_id, direction, entities) select workspace_id, id, 'from_crm', '{accounts}' from crm_sync_configs where id = (select id from c) $$,
+  '23505', null, 'the table itself allows no second');
+
+select results_eq($$ select url, convert_from(body, 'UTF8')::jsonb from sent $$,
+  $$ values ('http://project.test/functions/v1/crm-sync', jsonb_build_object('operation_id', (pg_temp.op()).id)) $$, 'the worker is called once');
+select is((select array_agg(k order by k) from sent, jsonb_object_keys(headers) k), '{Content-Type,x-dispatch-secret}', 'with two headers');
+select is((select headers ->> 'x-dispatch-secret' from sent), private.crm_dispatch_secret(), 'the secret in it is the one for dispatching');
+select is((select count(*) from sent q, vault.decrypted_secrets s where s.name is distinct from 'crm_sync_dispatch_secret' and s.name is distinct from 'project_url'
+  and position(s.decrypted_secret in q.headers::text || convert_from(q.body, 'UTF8')) > 0), 0::bigint, 'and no other secret is in the queue, which every SQL role can read');
+
+select is(pg_temp.rpc('member', 'crm_pause_sync(%L)'), 'PC002', 'a member cannot pause a connection');
+select is(pg_temp.rpc('admin', 'crm_pause_sync(%L)'), (select id from c)::text, 'an admin can');
+select is((pg_temp.op()).status, 'paused', 'its run waits');
+select is(pg_temp.rpc('member', 'crm_start_sync(%L)'), 'PC005', 'a paused connection starts nothing');
+select is((select count(*) from private.crm_claim(null, 'w', 60)), 0::bigint, 'and no worker gets its run');
+select is((select count(*) from private.crm_credentials where config_id = (select id from c)), 1::bigint, 'its tokens stay');
+select is(pg_temp.rpc('admin', 'crm_resume_sync(%L)'), (select id from c)::text, 'an admin resumes it');
+select is((pg_temp.op()).status, 'queued', 'its run waits for a worker');
+select is((select count(*) from sent), 2::bigint, 'which is called again');
+select is((select string_agg(action, ', ' order by created_at, action) from crm_audit_log where action in ('paused', 'resumed')), 'paused, resumed', 'both are audited');
+
+create function pg_temp.cancel(who text) returns text language sql as $$ select pg_temp.try_as(who, format('select (crm_cancel_sync(%L)).status', (pg_temp.op()).id)) $$;
+select is(pg_temp.cancel('viewer'), 'PC002', 'a viewer cannot cancel');
+select is(pg_temp.cancel('outsider'), 'PC001', 'an outsider finds no run');
+select is(pg_temp.sentence('outsider', format('crm_cancel_sync(%L)', (pg_temp.op()).id)), pg_temp.sentence('outsider', 'crm_cancel_sync(gen_random_uuid())'), 'and is not told which there are');
+select is(pg_temp.cancel('member'), 'cancelled', 'a member can');
+select is(pg_temp.cancel('member'), 'PC008', 'once');
+select is(pg_temp.try_as('service_role', 'select (crm_cancel_sync(gen_random_uuid())).id'), 'PC001', 'a run that does not exist cannot be cancelled');
+select isnt(pg_temp.rpc('member', 'crm_start_sync(%L, ''{contacts}'', ''from_crm'')'), null, 'afterwards a new run can start');
+select results_eq('select status, direction, entities from pg_temp.op()', $$ values ('queued', 'from_crm', '{contacts}'::text[]) $$, 'with what was asked for');
+update crm_sync_configs set is_active = false where id = (select id from c);
+select is(pg_temp.cancel('member'), 'cancelled', 'that one is cancelled too');
+select is(pg_temp.rpc('member', 'crm_start_sync(%L)'), 'PC005', 'a connection that is switched off starts nothing');
+create function pg_temp.refusal(new_status text, reason text, active boolean default true) returns text language plpgsql as $$
+begin
+  update crm_sync_configs set status = new_status, status_reason = reason, is_active = active where id = (select id from c);
+  return pg_temp.sentence('member', format('crm_start_sync(%L)', (select id from c)));
+end $$;
+select is(pg_temp.refusal('connected', null, false), 'The connection "org1" is switched off.', 'and says so');
+select is(pg_temp.refusal('error', 'The CRM no longer accepts it.'), 'The connection "org1" has stopped working. The CRM no longer accepts it.', 'one in error says why');
+select is(pg_temp.refusal('disconnected', 'Disconnected by a person.'), 'The connection "org1" is disconnected. Disconnected by a person.', 'so does one that was disconnected');
+select is(pg_temp.refusal('paused', null), 'The connection "org1" is paused.', 'and one that is paused');
+
+select * from finish();
+rollback;

@@ -1,0 +1,163 @@
+-- Claim, lease and fence: one worker at a time, and one that was replaced writes nothing.
+
+begin;
+set local search_path = public, extensions;
+create extension if not exists pgtap with schema extensions;
+
+-- Helpers, the same in every file: people are known by a name, and every attempt runs as one of them.
+create function pg_temp.person(name text) returns uuid language sql immutable as $$ select md5(name)::uuid $$;
+create function pg_temp.sign_up(variadic names text[]) returns void language sql as $$
+  insert into auth.users (id, email, aud, role) select md5(n)::uuid, n || '@example.test', 'authenticated', 'authenticated' from unnest(names) n
+$$;
+-- Runs a statement as a person (or anon, service_role) and answers with its first value, its row count or its SQLSTATE.
+create function pg_temp.try_as(who text, statement text) returns text language plpgsql as $$
+declare
+  answer text;
+  touched bigint;
+  api_role constant text := case when who in ('anon', 'service_role') then who else 'authenticated' end;
+begin
+  perform set_config('request.jwt.claims', json_build_object('sub', case api_role when 'authenticated' then md5(who)::uuid end, 'role', api_role)::text, true);
+  perform set_config('role', api_role, true);
+  if statement ~* '^\s*(select|with)|returning' then
+    execute statement into answer;
+  else
+    execute statement;
+  end if;
+  get diagnostics touched = row_count;
+  perform set_config('role', 'none', true), set_config('request.jwt.claims', '', true);
+  return coalesce(answer, touched || ' rows');
+exception when others then
+  return sqlstate;
+end $$;
+
+select no_plan();
+
+-- A workspace with people and one connected CRM. Set the address the database would call: nothing is sent before a commit.
+select pg_temp.sign_up('owner', 'admin', 'member', 'viewer', 'outsider');
+create temp table w on commit drop as select pg_temp.try_as('owner', $$ select (create_workspace('Acme')).id $$)::uuid as id;
+insert into workspace_members (workspace_id, user_id, role) select w.id, pg_temp.person(r), r from w, unnest('{admin,member,viewer}'::text[]) r;
+select vault.create_secret('http://project.test', 'project_url') where not exists (select from vault.secrets where name = 'project_url');
+select vault.update_secret(id, 'http://project.test') from vault.secrets where name = 'project_url';
+create function pg_temp.connect_crm(provider text, account text) returns uuid language sql as $$
+  select private.crm_connect(pg_temp.person('owner'), (select id from w), provider, 'production',
+    jsonb_build_object('external_account_id', account, 'external_account_name', account, 'instance_url', 'https://' || account || '.example', 'user_id', '1', 'user_email', 'o@x.example'),
+    '{"access_token": "at", "refresh_token": "rt", "expires_at": null, "scopes": []}',
+    '[{"entity_type": "accounts", "crm_field": "Name", "app_field": "name"}, {"entity_type": "accounts", "crm_field": "Website", "app_field": "website"},
+      {"entity_type": "contacts", "crm_field": "FirstName", "app_field": "first_name"}, {"entity_type": "contacts", "crm_field": "LastName", "app_field": "last_name"},
+      {"entity_type": "contacts", "crm_field": "Email", "app_field": "email"}, {"entity_type": "contacts", "crm_field": "Title", "app_field": "title"},
+      {"entity_type": "contacts", "crm_field": "Phone", "app_field": "phone"},
+      {"entity_type": "opportunities", "crm_field": "Name", "app_field": "name"}, {"entity_type": "opportunities", "crm_field": "StageName", "app_field": "stage_key"}]',
+    '[{"crm_pipeline_id": "", "crm_stage_id": "Won", "crm_stage_label": "Won", "stage_key": "won", "crm_probability": 100, "position": 1}]',
+    '[{"crm_user_id": "U1", "email": "MEMBER@example.test", "name": "Mem Ber"}, {"crm_user_id": "U2", "email": "else@where.test", "name": "Else Where"}]')
+$$;
+-- A claimed run of a connection.
+create temp table run (name text primary key, config uuid, operation uuid, fence bigint, pages int default 0) on commit drop;
+create function pg_temp.start(run_name text, connection uuid) returns void language plpgsql as $$
+declare
+  op uuid;
+begin
+  insert into crm_sync_operations (workspace_id, config_id, direction, entities)
+  select c.workspace_id, c.id, 'from_crm', '{accounts,contacts,opportunities}' from crm_sync_configs c where c.id = connection returning id into op;
+  insert into private.crm_operation_state (operation_id) values (op);
+  insert into run select run_name, connection, op, k.fence from private.crm_claim(op, 'test', 60) k;
+end $$;
+-- Merges a page and answers the counts that are not nought, as created=1 updated=2 …
+create function pg_temp.merge(entity text, records jsonb, rejected jsonb default '[]', run_name text default 'crm', done boolean default false) returns text language plpgsql as $$
+declare
+  answer jsonb;
+  r run;
+begin
+  update run set pages = pages + 1 where name = run_name returning * into r;
+  answer := private.crm_merge_page(r.operation, r.fence, entity, records, rejected,
+    jsonb_build_object('entity', entity, 'cursor', r.pages, 'entity_done', done), '{"modified_at": "2030-01-01", "id": "9"}');
+  return (select coalesce(string_agg(k || '=' || v, ' ' order by place), 'nothing')
+    from unnest('{created,updated,unchanged,deleted,failed,skipped,conflicts}'::text[]) with ordinality n (k, place)
+    cross join lateral (select answer ->> k as v) a where v <> '0');
+end $$;
+-- One record as the worker sends it. Far in the future unless said otherwise, so that the CRM is the later one.
+create function pg_temp.record(crm_id text, vals jsonb, more jsonb default '{}') returns jsonb language sql as $$
+  select jsonb_build_array(jsonb_build_object('crm_id', crm_id, 'modified_at', '2099-01-01T00:00:00Z', 'deleted', false, 'values', vals) || more)
+$$;
+
+create temp table c on commit drop as select pg_temp.connect_crm('salesforce', 'org1') as id;
+create temp table op on commit drop as select pg_temp.try_as('member', format('select (crm_start_sync(%L)).id', (select id from c)))::uuid as id;
+create function pg_temp.state() returns private.crm_operation_state language sql as $$ select s from private.crm_operation_state s where operation_id = (select id from op) $$;
+create function pg_temp.claim(holder text) returns bigint language sql as $$ select k.fence from private.crm_claim((select id from op), holder, 30) k $$;
+
+create temp table first on commit drop as select * from private.crm_claim((select id from op), 'a', 30);
+select results_eq('select operation_id, config_id, workspace_id, crm_provider, environment, direction, fence, slice, checkpoint from first',
+  $$ select (select id from op), (select id from c), (select id from w), 'salesforce', 'production', 'bidirectional', 1::bigint, 1, null::jsonb $$, 'a claim tells the worker what to do');
+select is((select entities from first), '{accounts,contacts,opportunities}', 'parents before children');
+select is((select jsonb_array_length(mappings) from first), 9, 'with the mappings');
+select is((select (mappings -> 0) - 'position' from first), '{"entity_type": "accounts", "crm_field": "Name", "app_field": "name", "data_type": "string", "sync_direction": "bidirectional", "is_required": false, "confidence": null, "reason": null}'::jsonb, 'as they stand in the table');
+select is((select stages -> 0 ->> 'stage_key' from first), 'won', 'the stages');
+select is((select settings from first), '{"sync_rules": {}, "conflict_resolution": "last_write_wins", "sync_direction": "bidirectional"}'::jsonb, 'and the settings');
+select is((select status from crm_sync_operations where id = (select id from op)), 'running', 'the run is running');
+select is(pg_temp.claim('b'), null, 'nobody else gets it while the lease lasts');
+
+select lives_ok(format('select private.crm_renew(%L, 1, 30)', (select id from op)), 'the holder renews');
+select throws_ok(format('select private.crm_renew(%L, 0, 30)', (select id from op)), 'PC007', null, 'a stranger does not');
+
+update private.crm_operation_state set lease_expires_at = now() - interval '1 second' where operation_id = (select id from op);
+select is(pg_temp.claim('b'), 2::bigint, 'a lease that ran out is taken over, with the next fence');
+select is((pg_temp.state()).crashes, 1, 'and counted as a crash');
+select throws_ok(format('select %s', replace(call, '$', quote_literal(o.id))), 'PC007', null, 'the replaced worker cannot ' || call)
+from op o, unnest(array[
+  'private.crm_renew($, 1, 30)', 'private.crm_yield($, 1)', 'private.crm_finish($, 1, ''completed'', null)', 'private.crm_set_totals($, 1, ''{}'')',
+  'private.crm_note_error($, 1, null, ''transient'', ''x'', ''x'')', 'private.crm_merge_page($, 1, ''accounts'', ''[]'', ''[]'', ''{}'', null)']) call;
+
+select private.crm_yield((select id from op), 2);
+select is((pg_temp.state()).lease_holder, null, 'handing over gives the lease back');
+select ok((pg_temp.state()).dispatched_at is not null, 'and calls the next worker');
+select throws_ok(format('select private.crm_renew(%L, 2, 30)', (select id from op)), 'PC007', null, 'whoever handed over holds nothing');
+select is(pg_temp.claim('c'), 4::bigint, 'the next slice begins');
+select is((pg_temp.state()).slice, 3, 'as the third');
+
+select private.crm_set_totals((select id from op), 4, '{"accounts": 85, "contacts": null}');
+select is((select progress -> 'entities' from crm_sync_operations where id = (select id from op)), '{"accounts": {"done": 0, "total": 85}, "contacts": {"done": 0, "total": null}}'::jsonb, 'totals are shown');
+select private.crm_note_error((select id from op), 4, 'contacts', 'transient', 'timeout', 'The CRM did not answer.') from generate_series(1, 2);
+select results_eq($$ select kind, code, message, attempts, status from crm_sync_errors where operation_id = (select id from op) $$, $$ values ('transient', 'timeout', 'The CRM did not answer.', 2, 'open') $$, 'the same disturbance twice is one row');
+
+-- Ends
+select private.crm_finish((select id from op), 4, 'paused', 'The daily quota is used up until midnight.', now() - interval '1 second');
+select results_eq('select status, error_message from crm_sync_operations where id = (select id from op)', $$ values ('paused', 'The daily quota is used up until midnight.') $$, 'a run can wait for the quota');
+select is(pg_temp.claim('d'), null, 'nobody claims it meanwhile');
+select private.crm_dispatch_waiting();
+select is((select status from crm_sync_operations where id = (select id from op)), 'queued', 'and goes on when the time has come');
+select is(pg_temp.claim('d'), 6::bigint, 'with the next worker');
+select throws_ok(format('select private.crm_finish(%L, 6, ''sleeping'', null)', (select id from op)), 'PC004', null, 'a run ends in one of four ways');
+insert into crm_sync_logs (workspace_id, config_id, operation_id, sync_direction, entity_type, records_processed, records_created, records_failed) select (select id from w), (select id from c), (select id from op), 'pull', 'contacts', 3, 2, 1;
+select private.crm_finish((select id from op), 6, 'completed', null);
+select results_eq('select status, error_message, results -> ''contacts'' ->> ''created'' from crm_sync_operations where id = (select id from op)', $$ values ('partial', '1 records could not be synced.', '2') $$, 'a run with rejected records is partial, whatever the worker says');
+select results_eq('select last_sync_status, last_sync_error, last_sync_at is not null from crm_sync_configs where id = (select id from c)', $$ values ('partial', '1 records could not be synced.', true) $$, 'and so says the connection');
+select is((select status from crm_sync_logs where operation_id = (select id from op)), 'partial', 'and the log');
+select is((select status from crm_sync_errors where operation_id = (select id from op)), 'resolved', 'a run that got through settles the disturbances');
+create temp table later on commit drop as select pg_temp.try_as('member', format('select (crm_start_sync(%L)).id', (select id from c)))::uuid as id;
+update crm_sync_errors set status = 'open' where operation_id = (select id from op);
+create temp table later_claim on commit drop as select * from private.crm_claim((select id from later), 'e', 30);
+select private.crm_note_error((select id from later), (select fence from later_claim), 'accounts', 'rejected', 'missing_field:Gone', 'The CRM no longer has the field Gone.');
+select private.crm_finish((select id from later), (select fence from later_claim), 'partial', 'Something was left out.');
+select results_eq($$ select code, status from crm_sync_errors where operation_id in ((select id from op), (select id from later)) order by code desc $$,
+  $$ values ('timeout', 'resolved'), ('missing_field:Gone', 'open') $$, 'a run that left something out keeps its own errors open, in place of those before');
+
+-- A run whose workers die again and again
+create temp table op2 on commit drop as select pg_temp.try_as('member', format('select (crm_start_sync(%L)).id', (select id from c)))::uuid as id;
+create function pg_temp.die() returns void language plpgsql as $$
+begin
+  perform private.crm_claim((select id from op2), 'dying', 30);
+  update private.crm_operation_state set lease_expires_at = now() - interval '1 second' where operation_id = (select id from op2);
+end $$;
+select pg_temp.die() from generate_series(1, 6);
+select is((select status from crm_sync_operations where id = (select id from op2)), 'running', 'five crashes are survived');
+select pg_temp.die();
+select is((select status from crm_sync_operations where id = (select id from op2)), 'failed', 'the sixth in a row ends the run');
+select ok((select error_message is not null from crm_sync_operations where id = (select id from op2)), 'with a reason');
+
+-- Stopped by a person
+create temp table op3 on commit drop as select pg_temp.try_as('member', format('select (crm_start_sync(%L)).id', (select id from c)))::uuid as id;
+create temp table k3 on commit drop as select fence from private.crm_claim((select id from op3), 'e', 30);
+select pg_temp.try_as('member', format('select (crm_cancel_sync(%L)).id', (select id from op3)));
+select throws_ok(format('select private.crm_merge_page(%L, %s, ''accounts'', ''[]'', ''[]'', ''{}'', null)', (select id from op3), (select fence from k3)), 'PC007', null, 'a cancelled run writes nothing more');
+
+select * from finish();
+rollback;

@@ -1,0 +1,166 @@
+-- The merge: bad records are errors of their own, pages can come twice, counts and progress are kept.
+
+begin;
+set local search_path = public, extensions;
+create extension if not exists pgtap with schema extensions;
+
+-- Helpers, the same in every file: people are known by a name, and every attempt runs as one of them.
+create function pg_temp.person(name text) returns uuid language sql immutable as $$ select md5(name)::uuid $$;
+create function pg_temp.sign_up(variadic names text[]) returns void language sql as $$
+  insert into auth.users (id, email, aud, role) select md5(n)::uuid, n || '@example.test', 'authenticated', 'authenticated' from unnest(names) n
+$$;
+-- Runs a statement as a person (or anon, service_role) and answers with its first value, its row count or its SQLSTATE.
+create function pg_temp.try_as(who text, statement text) returns text language plpgsql as $$
+declare
+  answer text;
+  touched bigint;
+  api_role constant text := case when who in ('anon', 'service_role') then who else 'authenticated' end;
+begin
+  perform set_config('request.jwt.claims', json_build_object('sub', case api_role when 'authenticated' then md5(who)::uuid end, 'role', api_role)::text, true);
+  perform set_config('role', api_role, true);
+  if statement ~* '^\s*(select|with)|returning' then
+    execute statement into answer;
+  else
+    execute statement;
+  end if;
+  get diagnostics touched = row_count;
+  perform set_config('role', 'none', true), set_config('request.jwt.claims', '', true);
+  return coalesce(answer, touched || ' rows');
+exception when others then
+  return sqlstate;
+end $$;
+
+select no_plan();
+
+-- A workspace with people and one connected CRM. Set the address the database would call: nothing is sent before a commit.
+select pg_temp.sign_up('owner', 'admin', 'member', 'viewer', 'outsider');
+create temp table w on commit drop as select pg_temp.try_as('owner', $$ select (create_workspace('Acme')).id $$)::uuid as id;
+insert into workspace_members (workspace_id, user_id, role) select w.id, pg_temp.person(r), r from w, unnest('{admin,member,viewer}'::text[]) r;
+select vault.create_secret('http://project.test', 'project_url') where not exists (select from vault.secrets where name = 'project_url');
+select vault.update_secret(id, 'http://project.test') from vault.secrets where name = 'project_url';
+create function pg_temp.connect_crm(provider text, account text) returns uuid language sql as $$
+  select private.crm_connect(pg_temp.person('owner'), (select id from w), provider, 'production',
+    jsonb_build_object('external_account_id', account, 'external_account_name', account, 'instance_url', 'https://' || account || '.example', 'user_id', '1', 'user_email', 'o@x.example'),
+    '{"access_token": "at", "refresh_token": "rt", "expires_at": null, "scopes": []}',
+    '[{"entity_type": "accounts", "crm_field": "Name", "app_field": "name"}, {"entity_type": "accounts", "crm_field": "Website", "app_field": "website"},
+      {"entity_type": "contacts", "crm_field": "FirstName", "app_field": "first_name"}, {"entity_type": "contacts", "crm_field": "LastName", "app_field": "last_name"},
+      {"entity_type": "contacts", "crm_field": "Email", "app_field": "email"}, {"entity_type": "contacts", "crm_field": "Title", "app_field": "title"},
+      {"entity_type": "contacts", "crm_field": "Phone", "app_field": "phone"},
+      {"entity_type": "opportunities", "crm_field": "Name", "app_field": "name"}, {"entity_type": "opportunities", "crm_field": "StageName", "app_field": "stage_key"}]',
+    '[{"crm_pipeline_id": "", "crm_stage_id": "Won", "crm_stage_label": "Won", "stage_key": "won", "crm_probability": 100, "position": 1}]',
+    '[{"crm_user_id": "U1", "email": "MEMBER@example.test", "name": "Mem Ber"}, {"crm_user_id": "U2", "email": "else@where.test", "name": "Else Where"}]')
+$$;
+-- A claimed run of a connection.
+create temp table run (name text primary key, config uuid, operation uuid, fence bigint, pages int default 0) on commit drop;
+create function pg_temp.start(run_name text, connection uuid) returns void language plpgsql as $$
+declare
+  op uuid;
+begin
+  insert into crm_sync_operations (workspace_id, config_id, direction, entities)
+  select c.workspace_id, c.id, 'from_crm', '{accounts,contacts,opportunities}' from crm_sync_configs c where c.id = connection returning id into op;
+  insert into private.crm_operation_state (operation_id) values (op);
+  insert into run select run_name, connection, op, k.fence from private.crm_claim(op, 'test', 60) k;
+end $$;
+-- Merges a page and answers the counts that are not nought, as created=1 updated=2 …
+create function pg_temp.merge(entity text, records jsonb, rejected jsonb default '[]', run_name text default 'crm', done boolean default false) returns text language plpgsql as $$
+declare
+  answer jsonb;
+  r run;
+begin
+  update run set pages = pages + 1 where name = run_name returning * into r;
+  answer := private.crm_merge_page(r.operation, r.fence, entity, records, rejected,
+    jsonb_build_object('entity', entity, 'cursor', r.pages, 'entity_done', done), '{"modified_at": "2030-01-01", "id": "9"}');
+  return (select coalesce(string_agg(k || '=' || v, ' ' order by place), 'nothing')
+    from unnest('{created,updated,unchanged,deleted,failed,skipped,conflicts}'::text[]) with ordinality n (k, place)
+    cross join lateral (select answer ->> k as v) a where v <> '0');
+end $$;
+-- One record as the worker sends it. Far in the future unless said otherwise, so that the CRM is the later one.
+create function pg_temp.record(crm_id text, vals jsonb, more jsonb default '{}') returns jsonb language sql as $$
+  select jsonb_build_array(jsonb_build_object('crm_id', crm_id, 'modified_at', '2099-01-01T00:00:00Z', 'deleted', false, 'values', vals) || more)
+$$;
+select pg_temp.start('crm', pg_temp.connect_crm('salesforce', 'org1'));
+-- Only what belongs to the runs of this file.
+create temp view links as select l.* from private.crm_record_links l where l.config_id in (select config from run);
+create temp view journal as select j.* from private.crm_journal j where j.operation_id in (select operation from run);
+create temp view conflicts as select k.* from crm_sync_conflicts k where k.config_id in (select config from run);
+create function pg_temp.settings(rules jsonb, strategy text default 'last_write_wins') returns void language sql as $$
+  update crm_sync_configs set sync_rules = rules, conflict_resolution = strategy where workspace_id = (select id from w)
+$$;
+create function pg_temp.contact(crm text) returns crm_contacts language sql as $$
+  select c from crm_contacts c join links l on l.record_id = c.id and l.entity_type = 'contacts' where l.crm_record_id = crm
+$$;
+create function pg_temp.company(crm text) returns crm_companies language sql as $$
+  select c from crm_companies c join links l on l.record_id = c.id and l.entity_type = 'accounts' where l.crm_record_id = crm
+$$;
+create function pg_temp.deal(crm text) returns pipeline_projects language sql as $$
+  select c from pipeline_projects c join links l on l.record_id = c.id and l.entity_type = 'opportunities' where l.crm_record_id = crm
+$$;
+create function pg_temp.base(crm text) returns jsonb language sql as $$ select base from links where crm_record_id = crm $$;
+create function pg_temp.conflict(crm text) returns crm_sync_conflicts language sql as $$
+  select k from crm_sync_conflicts k where k.id = (select c.id from conflicts c where c.crm_record_id = crm order by c.status = 'pending' desc limit 1)
+$$;
+
+create function pg_temp.error(crm text) returns crm_sync_errors language sql as $$
+  select e from crm_sync_errors e where crm_record_id = crm and config_id in (select config from run) order by status = 'open' desc limit 1
+$$;
+select is(pg_temp.merge('accounts', pg_temp.record('A1', '{"name": "Fine"}') || pg_temp.record('A2', jsonb_build_object('name', repeat('x', 300))) || pg_temp.record('A3', '{"name": null}') || pg_temp.record('A4', '{"name": "Fine too"}')),
+  'created=2 failed=2', 'bad records do not sink the page');
+select results_eq($$ select code, message, field, kind, status, attempts from pg_temp.error('A2') $$,
+  $$ values ('too_long', 'Name has 300 characters; at most 255 fit.', 'Name', 'rejected', 'open', 1) $$, 'a name of 300 characters is explained');
+select is((pg_temp.error('A3')).code, 'required_missing', 'so is a missing one');
+select is(pg_temp.merge('accounts', pg_temp.record('A2', jsonb_build_object('name', repeat('x', 301)))), 'failed=1', 'the same record again');
+select results_eq($$ select attempts, message from pg_temp.error('A2') $$, $$ values (2, 'Name has 301 characters; at most 255 fit.') $$, 'is the same error, with the latest reason');
+select is(pg_temp.merge('accounts', pg_temp.record('A2', '{"name": "Short"}')), 'created=1', 'mended in the CRM');
+select is((pg_temp.error('A2')).status, 'resolved', 'it is resolved');
+
+select is(pg_temp.merge(entity, pg_temp.record('bad', vals::jsonb)) || ' ' || (pg_temp.error('bad')).code, 'failed=1 ' || code, format('%s %s: %s', entity, vals, code))
+from (values
+  ('accounts', '{"name": "  "}', 'required_missing'), ('accounts', '{"industry": "x"}', 'required_missing'), ('accounts', '{"name": "n", "annual_revenue": "much"}', 'wrong_type'),
+  ('accounts', '{"name": "n", "employee_count": 99999999999}', 'out_of_range'), ('accounts', '{"name": "n", "company_status": "vip"}', 'not_allowed'), ('accounts', '{"name": "n", "tags": {}}', 'wrong_type'),
+  ('accounts', '{"name": "n", "billing_address": "Main Street"}', 'wrong_type'), ('accounts', '{"name": 5}', 'wrong_type'),
+  ('contacts', '{"last_name": "n", "email": "nobody"}', 'not_an_email'), ('contacts', '{"first_name": "", "last_name": null, "email": null}', 'required_missing'),
+  ('opportunities', '{"name": "n", "stage_key": "gone"}', 'unknown_stage'), ('opportunities', '{"name": "n", "stage_key": null}', 'required_missing'), ('opportunities', '{"name": "n", "currency": "Euro"}', 'too_long'), ('opportunities', '{"name": "n", "currency": "eur"}', 'not_a_currency'),
+  ('opportunities', '{"name": "n", "probability": 101}', 'out_of_range'), ('opportunities', '{"name": "n", "expected_close_date": "2026-02-30"}', 'not_a_date'), ('opportunities', '{"name": "n", "expected_close_date": "soon"}', 'not_a_date')
+) bad (entity, vals, code);
+select is(pg_temp.merge('opportunities', pg_temp.record('leap', '{"name": "n", "stage_key": "lead", "expected_close_date": "2028-02-29"}')), 'created=1', 'a leap day is a day');
+
+select is(pg_temp.merge('contacts', '[]', '[{"crm_id": "C1", "code": "unmapped", "message": "No.", "field": "Email"}, {"crm_id": "C1", "code": "unmapped", "message": "No.", "field": "Email"}]'), 'failed=1', 'what the worker could not map is an error as well');
+select results_eq($$ select code, message, field from pg_temp.error('C1') $$, $$ values ('unmapped', 'No.', 'Email') $$, 'with its reason');
+select pg_temp.merge('contacts', pg_temp.record('C2', '{"last_name": "Known"}'));
+select is(pg_temp.merge('contacts', pg_temp.record('C2', jsonb_build_object('last_name', repeat('x', 101)))), 'failed=1', 'a known record that goes bad');
+select is((pg_temp.contact('C2')).last_name, 'Known', 'keeps its last good form');
+select is((pg_temp.error('C2')).record_id, (pg_temp.contact('C2')).id, 'and its error names it');
+
+-- Counts, progress, checkpoint
+select pg_temp.start('fresh', pg_temp.connect_crm('hubspot', 'portal1'));
+create temp view log as select l.* from crm_sync_logs l, run where l.operation_id = run.operation and run.name = 'fresh';
+create temp view op as select o.* from crm_sync_operations o, run where o.id = run.operation and run.name = 'fresh';
+create temp view state as select s.* from private.crm_operation_state s, run where s.operation_id = run.operation and run.name = 'fresh';
+create function pg_temp.many(n int) returns jsonb language sql as $$ select jsonb_agg(pg_temp.record('M' || i, jsonb_build_object('last_name', 'Many ' || i)) -> 0) from generate_series(1, n) i $$;
+select private.crm_set_totals(operation, fence, '{"contacts": 10}') from run where name = 'fresh';
+select is(pg_temp.merge('contacts', pg_temp.many(4), run_name => 'fresh'), 'created=4', 'four of ten');
+select results_eq('select progress - ''{rate_per_second,eta_seconds}''::text[] from op', $$ values ('{"entity": "contacts", "entities": {"contacts": {"done": 4, "total": 10}}, "done": 4, "total": 10}'::jsonb) $$, 'are shown as such');
+select ok((select (progress ->> 'rate_per_second')::numeric > 0 and (progress ->> 'eta_seconds')::int >= 0 from op), 'with a rate and a time left');
+select is((select checkpoint from state), '{"entity": "contacts", "cursor": 1, "entity_done": false}'::jsonb, 'the checkpoint is kept');
+select is((select crashes from state), 0, 'a merged page is a sign of life');
+update run set pages = 0 where name = 'fresh';
+select is(pg_temp.merge('contacts', pg_temp.many(4), run_name => 'fresh'), 'unchanged=4', 'the same page delivered twice');
+select is((select records_processed from log), 4, 'is counted once');
+select is((select count(*) from crm_contacts where last_name like 'Many %' and workspace_id = (select id from w)), 4::bigint, 'and adds nobody twice');
+select is(private.crm_incremental_cursor((select config from run where name = 'fresh'), 'contacts'), null, 'no cursor before the entity is read to the end');
+select pg_temp.merge('contacts', pg_temp.many(7), run_name => 'fresh', done => true);
+select results_eq('select records_processed, records_created, records_unchanged, records_synced from log', $$ values (11, 7, 4, 11) $$, 'the log adds up');
+select is((select progress #> '{entities,contacts}' from op), '{"done": 11, "total": 11}'::jsonb, 'at the end the total is what there was');
+select is(private.crm_incremental_cursor((select config from run where name = 'fresh'), 'contacts'), '{"modified_at": "2030-01-01", "id": "9"}'::jsonb, 'the next run goes on from here');
+select private.crm_finish(operation, fence, 'completed', null) from run where name = 'fresh';
+select results_eq('select status, results #>> ''{contacts,created}'' from op', $$ values ('completed', '7') $$, 'a clean run is completed');
+
+-- A stale worker
+select throws_ok(format($$ select private.crm_merge_page(%L, %s, 'contacts', '[]', '[]', '{}', null) $$, operation, fence), 'PC007', null, 'a worker of a finished run writes nothing') from run where name = 'fresh';
+update private.crm_operation_state s set fence = s.fence + 1 from run where s.operation_id = run.operation and run.name = 'crm';
+select throws_ok(format($$ select private.crm_merge_page(%L, %s, 'contacts', %L, '[]', '{}', null) $$, operation, fence, pg_temp.record('S1', '{"last_name": "Stale"}')), 'PC007', null, 'nor one whose lease was taken over') from run where name = 'crm';
+select is((select count(*) from crm_contacts where last_name = 'Stale'), 0::bigint, 'really nothing');
+select throws_ok($$ select private.crm_merge_page(gen_random_uuid(), 1, 'contacts', '[]', '[]', '{}', null) $$, 'PC007', null, 'nor one that made its run up');
+
+select * from finish();
+rollback;

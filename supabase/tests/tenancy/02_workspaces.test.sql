@@ -1,0 +1,74 @@
+-- Team workspaces: creating, editing, deleting and restoring them.
+
+begin;
+set local search_path = public, extensions;
+create extension if not exists pgtap with schema extensions;
+
+-- Helpers, the same in every file: people are known by a name, and every attempt runs as one of them.
+create function pg_temp.person(name text) returns uuid language sql immutable as $$ select md5(name)::uuid $$;
+create function pg_temp.sign_up(variadic names text[]) returns void language sql as $$
+  insert into auth.users (id, email, aud, role) select md5(n)::uuid, n || '@example.test', 'authenticated', 'authenticated' from unnest(names) n
+$$;
+-- Runs a statement as a person (or anon, service_role) and answers with its first value, its row count or its SQLSTATE.
+create function pg_temp.try_as(who text, statement text) returns text language plpgsql as $$
+declare
+  answer text;
+  touched bigint;
+  api_role constant text := case when who in ('anon', 'service_role') then who else 'authenticated' end;
+begin
+  perform set_config('request.jwt.claims', json_build_object('sub', case api_role when 'authenticated' then md5(who)::uuid end, 'role', api_role)::text, true);
+  perform set_config('role', api_role, true);
+  if statement ~* '^\s*(select|with)|returning' then
+    execute statement into answer;
+  else
+    execute statement;
+  end if;
+  get diagnostics touched = row_count;
+  perform set_config('role', 'none', true), set_config('request.jwt.claims', '', true);
+  return coalesce(answer, touched || ' rows');
+exception when others then
+  return sqlstate;
+end $$;
+
+select no_plan();
+
+select pg_temp.sign_up('ada', 'bob', 'mia');
+create temp table made (label text primary key, id uuid) on commit drop;
+
+insert into made select 'acme', pg_temp.try_as('ada', $$ select (create_workspace('Acme Größe & Co')).id $$)::uuid;
+select results_eq($$ select w.slug, w.kind, w.default_currency::text, w.created_by from workspaces w join made using (id) where label = 'acme' $$,
+  $$ values ('acme-grosse-co', 'team', 'USD', pg_temp.person('ada')) $$, 'a workspace gets a slug from its name');
+select results_eq($$ select user_id, role from workspace_members m join made on made.id = m.workspace_id $$,
+  $$ values (pg_temp.person('ada'), 'owner') $$, 'its creator owns it');
+select is((select count(*) from pipeline_stages s join made on made.id = s.workspace_id), 8::bigint, 'it starts with eight stages');
+
+select matches(pg_temp.try_as('bob', $$ select (create_workspace('Acme Größe & Co')).slug $$), '^acme-grosse-co-[0-9a-f]{12}$', 'a clash of names adds a suffix');
+select is(pg_temp.try_as('bob', $$ select create_workspace('Other', 'acme-grosse-co') $$), 'PC008', 'a chosen slug that is taken is refused');
+select is(pg_temp.try_as('bob', $$ select create_workspace('  ') $$), 'PC004', 'a workspace needs a name');
+select is(pg_temp.try_as('bob', $$ select create_workspace('Money', default_currency => 'dollars') $$), 'PC004', 'a currency is three letters');
+select is(pg_temp.try_as('bob', $$ select (create_workspace('Money', default_currency => 'eur')).default_currency $$), 'EUR', 'in any case');
+select is(pg_temp.try_as('anon', $$ select create_workspace('Nobody') $$), '42501', 'anon creates none');
+select is(pg_temp.try_as('service_role', $$ select create_workspace('Nobody') $$), 'PC002', 'a key without a person creates none');
+
+insert into workspace_members (workspace_id, user_id, role) select id, pg_temp.person('mia'), 'member' from made;
+select is(pg_temp.try_as('ada', $$ update workspaces set name = 'Acme Ltd', settings = '{"theme": "dark"}' where slug = 'acme-grosse-co' $$), '1 rows', 'an owner edits it');
+select is(pg_temp.try_as('mia', $$ update workspaces set name = 'Mine' where slug = 'acme-grosse-co' $$), '0 rows', 'a member does not');
+select is(pg_temp.try_as('ada', $$ update workspaces set kind = 'personal' where slug = 'acme-grosse-co' $$), '42501', 'nobody changes what it is');
+select is(pg_temp.try_as('ada', $$ update workspaces set deleted_at = now() where slug = 'acme-grosse-co' $$), '42501', 'deleting goes through delete_workspace()');
+select is(pg_temp.try_as('ada', $$ insert into workspaces (name, slug) values ('x', 'x') $$), '42501', 'creating goes through create_workspace()');
+
+insert into crm_companies (workspace_id, name) select id, 'Kept' from made;
+select is(pg_temp.try_as('mia', format('select delete_workspace(%L)', (select id from made))), 'PC002', 'a member cannot delete it');
+select is(pg_temp.try_as('bob', format('select delete_workspace(%L)', (select id from made))), 'PC001', 'for a stranger it does not exist');
+select is(pg_temp.try_as('ada', format('select (delete_workspace(%L)).deleted_at is not null', (select id from made))), 'true', 'the owner deletes it');
+select is(pg_temp.try_as('ada', format('select count(*) from crm_companies where workspace_id = %L', (select id from made))), '0', 'its records are out of sight');
+select is(pg_temp.try_as('ada', format('insert into crm_companies (workspace_id, name) values (%L, ''Late'')', (select id from made))), '42501', 'and no new ones get in');
+select is(pg_temp.try_as('mia', format('select restore_workspace(%L)', (select id from made))), 'PC001', 'a member cannot restore it');
+select is(pg_temp.try_as('ada', format('select (restore_workspace(%L)).deleted_at is null', (select id from made))), 'true', 'the owner restores it');
+select is(pg_temp.try_as('mia', format('select count(*) from crm_companies where workspace_id = %L', (select id from made))), '1', 'with everything in it');
+
+select lives_ok($$ delete from workspaces where id = (select id from made) $$, 'a trusted job may delete it for good');
+select is((select count(*) from crm_activities a join made on made.id = a.workspace_id), 0::bigint, 'and nothing of it is left');
+
+select * from finish();
+rollback;

@@ -1,0 +1,50 @@
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { connect, control, newWorld, openSql, sync, type World } from "../support/world.ts";
+
+/** The process that serves a function now; the stack keeps the list in its state file. */
+function functionPid(name: string): number {
+  const state = JSON.parse(readFileSync(`${inject("bench").dataDir}/stack.json`, "utf8")) as {
+    functions: Record<string, number>;
+  };
+  const pid = state.functions[name];
+  if (pid === undefined) throw new Error(`The function ${name} is not running.`);
+  return pid;
+}
+
+describe("a function process that dies in the middle of a run", () => {
+  const sql = openSql();
+  let world: World;
+
+  beforeAll(async () => {
+    world = await newWorld();
+    await control("salesforce", "knobs", { latencyMs: 60 });
+  });
+  afterAll(async () => {
+    await control("salesforce", "knobs", { latencyMs: 0 });
+    await sql.end();
+  });
+
+  test("the next slice finishes the work: nothing double, nothing lost", async () => {
+    const config = await connect(world, "salesforce");
+    let killed = false;
+    const operation = await sync(world, config, ({ id, progress }) => {
+      const done = progress?.entities?.opportunities?.done ?? 0;
+      if (killed || done === 0 || done >= 8800) return;
+      killed = true;
+      process.kill(functionPid("crm-sync"), "SIGKILL");
+      // The lease runs out by itself after a minute or so; the test moves it there instead of waiting.
+      void sql`update private.crm_operation_state set lease_expires_at = now() - interval '1 second' where operation_id = ${id}`.then(
+        () => sql`select private.crm_dispatch_waiting()`,
+      );
+    });
+    expect(killed).toBe(true);
+    expect(operation.status).toBe("completed");
+    const [rows] = await sql`
+      select count(*)::int as n, count(distinct crm_id)::int as ids from public.pipeline_projects where workspace_id = ${world.workspaceId}`;
+    expect(rows).toEqual({ n: 8800, ids: 8800 });
+    const [state] =
+      await sql`select fence::int, slice::int from private.crm_operation_state where operation_id = ${operation.id}`;
+    expect(state?.fence).toBeGreaterThanOrEqual(2);
+  });
+});
