@@ -4,7 +4,7 @@ create table public.crm_sync_operations (
   id uuid primary key default gen_random_uuid(),
   workspace_id uuid not null,
   config_id uuid not null,
-  operation text not null default 'sync' check (operation in ('sync', 'import', 'export')),
+  operation text not null default 'sync' check (operation in ('sync', 'import', 'export', 'plan', 'undo')),
   direction text not null check (direction in ('bidirectional', 'to_crm', 'from_crm')),
   entities text[] not null check (cardinality(entities) > 0 and entities <@ '{accounts,contacts,opportunities}'::text[]),
   trigger text not null default 'manual' check (trigger in ('manual', 'schedule', 'webhook', 'retry')),
@@ -73,6 +73,7 @@ create table private.crm_operation_state (
   lease_holder text,
   lease_expires_at timestamptz,
   slice int not null default 0,
+  phases text[] not null default '{dirty,pull,push}' check (phases <@ '{dirty,pull,push}'::text[]),
   crashes int not null default 0,
   checkpoint jsonb,
   dispatched_at timestamptz,
@@ -81,6 +82,8 @@ create table private.crm_operation_state (
 );
 alter table private.crm_operation_state enable row level security;
 revoke all on private.crm_operation_state from public, anon, authenticated, service_role;
+comment on column private.crm_operation_state.phases is
+  'What the run does, in this order: dirty fetches records that were named, pull reads what changed in the CRM, push takes our changes there.';
 comment on column private.crm_operation_state.crashes is 'Leases in a row that ran out without a page being merged.';
 comment on column private.crm_operation_state.resume_at is 'When a run that waits for the CRM''s quota goes on by itself.';
 

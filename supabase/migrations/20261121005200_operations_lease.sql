@@ -37,11 +37,26 @@ as $$
      from public.crm_sync_configs c where c.id = p_config)
 $$;
 
+-- What a run may do: what it was asked for, as far as its direction and the connection's go.
+create function private.crm_phases(p_phases text[], p_direction text, p_sync_direction text) returns text[]
+language sql
+immutable
+set search_path = ''
+as $$
+  select array(
+    select p
+    from unnest('{dirty,pull,push}'::text[]) with ordinality a (p, place)
+    where p = any (p_phases)
+      and (p = 'push' or p_direction <> 'to_crm' and p_sync_direction <> 'push')
+      and (p <> 'push' or p_direction <> 'from_crm' and p_sync_direction <> 'pull')
+    order by place)
+$$;
+
 -- The run to work on: the one asked for, else the one waiting longest. Runs in other workers' hands are passed over, never waited for.
 create function private.crm_claim(p_operation uuid, p_holder text, p_lease_seconds int)
 returns table (
-  operation_id uuid, config_id uuid, workspace_id uuid, crm_provider text, environment text, direction text, entities text[],
-  fence bigint, slice int, checkpoint jsonb, mappings jsonb, stages jsonb, settings jsonb
+  operation_id uuid, operation text, config_id uuid, workspace_id uuid, crm_provider text, environment text, direction text, entities text[],
+  phases text[], fence bigint, slice int, checkpoint jsonb, mappings jsonb, stages jsonb, settings jsonb
 )
 language plpgsql
 set search_path = ''
@@ -83,10 +98,10 @@ begin
   where o.id = v_id and (o.status <> 'running' or o.started_at is null);
 
   return query
-    select o.id, o.config_id, o.workspace_id, c.crm_provider, c.environment, o.direction,
+    select o.id, o.operation, o.config_id, o.workspace_id, c.crm_provider, c.environment, o.direction,
       -- Parents before children.
       array(select e from unnest('{accounts,contacts,opportunities}'::text[]) e where e = any (o.entities)),
-      s.fence, s.slice, s.checkpoint, k.mappings, k.stages, k.settings
+      private.crm_phases(s.phases, o.direction, c.sync_direction), s.fence, s.slice, s.checkpoint, k.mappings, k.stages, k.settings
     from public.crm_sync_operations o
     join private.crm_operation_state s on s.operation_id = o.id
     join public.crm_sync_configs c on c.id = o.config_id
@@ -140,7 +155,7 @@ as $$
 $$;
 
 revoke execute on function
-  private.crm_check_fence(uuid, bigint), private.crm_claim_settings(uuid), private.crm_claim(uuid, text, int),
+  private.crm_check_fence(uuid, bigint), private.crm_claim_settings(uuid), private.crm_phases(text[], text, text), private.crm_claim(uuid, text, int),
   private.crm_renew(uuid, bigint, int), private.crm_yield(uuid, bigint), private.crm_fence_off(uuid),
   private.crm_incremental_cursor(uuid, text)
   from public, anon, authenticated, service_role;

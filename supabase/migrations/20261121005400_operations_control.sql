@@ -16,8 +16,9 @@ end
 $$;
 
 -- Queues a run of a connection, or answers the one that is live already.
-create function private.crm_enqueue(p_config public.crm_sync_configs, p_entities text[], p_direction text, p_trigger text)
-returns public.crm_sync_operations
+create function private.crm_enqueue(
+  p_config public.crm_sync_configs, p_entities text[], p_direction text, p_trigger text, p_phases text[] default '{dirty,pull,push}'
+) returns public.crm_sync_operations
 language plpgsql
 set search_path = ''
 as $$
@@ -35,7 +36,7 @@ begin
     coalesce(p_direction, case p_config.sync_direction when 'pull' then 'from_crm' when 'push' then 'to_crm' else 'bidirectional' end),
     coalesce(p_entities, p_config.sync_entities), p_trigger, private.actor_id())
   returning * into v_operation;
-  insert into private.crm_operation_state (operation_id) values (v_operation.id);
+  insert into private.crm_operation_state (operation_id, phases) values (v_operation.id, p_phases);
   perform private.crm_dispatch(v_operation.id);
   return v_operation;
 end
@@ -154,7 +155,7 @@ end
 $$;
 comment on function public.crm_resume_sync(uuid) is 'Lets a paused connection go on, its waiting run included (admins).';
 
-revoke execute on function private.crm_config_for(uuid, text), private.crm_enqueue(public.crm_sync_configs, text[], text, text)
+revoke execute on function private.crm_config_for(uuid, text), private.crm_enqueue(public.crm_sync_configs, text[], text, text, text[])
   from public, anon, authenticated, service_role;
 revoke execute on function public.crm_start_sync(uuid, text[], text), public.crm_cancel_sync(uuid), public.crm_pause_sync(uuid),
   public.crm_resume_sync(uuid) from public, anon, authenticated;

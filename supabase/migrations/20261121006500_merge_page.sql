@@ -5,7 +5,8 @@ create type private.crm_merge_counts as (
 );
 
 -- Adds the page to the run's log and progress and moves the checkpoint on. A page that was delivered twice has left its
--- checkpoint already and is not counted again.
+-- checkpoint already and is not counted again. Without a checkpoint the records were fetched by name: the place of the reader
+-- and its totals stay, and what was found unchanged does not count.
 create function private.crm_merge_count(
   p_context private.crm_merge_context, p_counts private.crm_merge_counts, p_checkpoint jsonb, p_cursor jsonb
 ) returns bigint
@@ -14,12 +15,13 @@ set search_path = ''
 as $$
 declare
   v_again boolean := (select s.checkpoint = p_checkpoint from private.crm_operation_state s where s.operation_id = p_context.operation_id);
-  v_synced constant int := p_counts.created + p_counts.updated + p_counts.unchanged + p_counts.deleted;
+  v_unchanged constant int := case when p_checkpoint is null then 0 else p_counts.unchanged end;
+  v_synced constant int := p_counts.created + p_counts.updated + v_unchanged + p_counts.deleted;
   v_processed constant int := v_synced + p_counts.failed + p_counts.skipped;
   v_done bigint;
 begin
   update private.crm_operation_state s
-  set checkpoint = p_checkpoint, crashes = 0, updated_at = clock_timestamp()
+  set checkpoint = coalesce(p_checkpoint, s.checkpoint), crashes = 0, updated_at = clock_timestamp()
   where s.operation_id = p_context.operation_id;
   if (p_checkpoint ->> 'entity_done')::boolean and p_cursor is not null then
     insert into private.crm_cursors as c (config_id, entity_type, cursor)
@@ -31,8 +33,8 @@ begin
     workspace_id, config_id, operation_id, sync_direction, entity_type, records_processed, records_synced, records_created, records_updated,
     records_unchanged, records_deleted, records_failed, records_skipped, conflicts_detected, conflicts_resolved)
   select p_context.workspace_id, p_context.config_id, p_context.operation_id, 'pull', p_context.entity, v_processed, v_synced, p_counts.created,
-    p_counts.updated, p_counts.unchanged, p_counts.deleted, p_counts.failed, p_counts.skipped, p_counts.conflicts, p_counts.conflicts_resolved
-  where v_again is not true
+    p_counts.updated, v_unchanged, p_counts.deleted, p_counts.failed, p_counts.skipped, p_counts.conflicts, p_counts.conflicts_resolved
+  where v_again is not true and (p_checkpoint is not null or v_processed > 0)
   on conflict (operation_id, entity_type, sync_direction) do update
   set records_processed = l.records_processed + excluded.records_processed, records_synced = l.records_synced + excluded.records_synced,
     records_created = l.records_created + excluded.records_created, records_updated = l.records_updated + excluded.records_updated,
@@ -44,6 +46,9 @@ begin
   select l.records_processed into v_done
   from public.crm_sync_logs l
   where l.operation_id = p_context.operation_id and l.entity_type = p_context.entity and l.sync_direction = 'pull';
+  if p_checkpoint is null then
+    return v_done;
+  end if;
   update public.crm_sync_operations o
   set progress = private.crm_progress(o.progress, p_context.entity, jsonb_build_object('done', v_done)
     -- Read to the end: what was counted is the total, whatever the CRM had estimated.

@@ -10,7 +10,7 @@ import { type Stack, startStack } from "../../src/index.ts";
 import { until } from "../../src/processes.ts";
 import { copyDatabase, makeProject, type ProjectFiles } from "./project.ts";
 
-/** Two files run at a time, in workers with numbers of their own: they begin to look at different places. */
+/** A block for this file alone; the numbers of the workers only save them looking at the same places. */
 export const PORT_BASE = await findPortBase(inject("firstPortBase") + 200 * Number(process.env.VITEST_POOL_ID));
 
 export interface TestStack extends Stack {

@@ -71,11 +71,35 @@ export interface CrmTokens {
   instanceUrl: string;
 }
 
+/** A kind of call with a limit of its own at the CRM. */
+export type CallFamily = "read" | "write" | "search";
+
+/** What a CRM said about its limits with an answer. Absent: it did not say. */
+export interface CallReport {
+  family: CallFamily;
+  status: number;
+  /** Calls of the day that are left, and how many a day has. */
+  dailyRemaining?: number;
+  dailyLimit?: number;
+  /** Calls that are left in the short window. */
+  windowRemaining?: number;
+  retryAfterMs?: number;
+}
+
+/** Stands before every call: waits for its turn, and hears what the CRM said about limits. Shared by all workers of a connection. */
+export interface CallGate {
+  /** Resolves when the call may go out; fails with kind `rate_limited` when that is too far off. */
+  enter(family: CallFamily): Promise<void>;
+  report(report: CallReport): void;
+}
+
 export interface CrmSession {
   accessToken: string;
   instanceUrl: string;
   /** Empty before the account has been identified. */
   externalAccountId: string;
+  /** Absent where nothing is counted: while connecting, and in tests. */
+  gate?: CallGate;
 }
 
 export interface CrmAccount {
@@ -153,6 +177,8 @@ export interface ReadRequest {
   cursor: PageCursor | null;
   /** null reads everything that is live; else what changed since, deletes and merges included, with an overlap. */
   since: HighWater | null;
+  /** Only records that fulfil it, in terms of CRM fields. Deleted records come regardless. */
+  filter?: CrmFilter;
   pageSize?: number;
 }
 
@@ -166,6 +192,100 @@ export interface ReadPage {
   highWater: HighWater | null;
   /** Requested fields that the CRM does not have (any more): absent from every record of the page. */
   missingFields: string[];
+}
+
+/** A condition on one CRM field, or a group of them. Sides without a value never match, except for empty and not_empty. */
+export type CrmFilter =
+  | { all: readonly CrmFilter[] }
+  | { any: readonly CrmFilter[] }
+  | { field: string; type: MappingDataType; operator: FilterOperator; values: readonly FilterValue[] };
+
+export type FilterValue = string | number | boolean;
+
+export const FILTER_OPERATORS = [
+  "equals",
+  "not_equals",
+  "contains",
+  "starts_with",
+  "in",
+  "not_in",
+  "greater",
+  "greater_or_equal",
+  "less",
+  "less_or_equal",
+  "between",
+  "empty",
+  "not_empty",
+] as const;
+export type FilterOperator = (typeof FILTER_OPERATORS)[number];
+
+/** Records by id, wherever they are in the order of changes. */
+export interface FetchRequest {
+  entity: EntityType;
+  ids: readonly string[];
+  fields: readonly string[];
+}
+
+/** What is to be set on one record of the CRM. Absent parts are left alone; null clears. */
+export interface RecordWrite {
+  /** Tells the results apart: unique within a request. */
+  key: string;
+  /** By CRM field name, as the CRM's API takes them. */
+  fields: Readonly<Record<string, unknown>>;
+  /** Ids of the CRM. */
+  company?: string | null;
+  contact?: string | null;
+  owner?: string | null;
+  stage?: { pipeline: string; id: string };
+}
+
+export interface CreateRequest {
+  entity: EntityType;
+  writes: readonly RecordWrite[];
+  /** A unique field of the CRM that carries our id (in each write's `fields`): creating twice then makes one record. */
+  externalIdField?: string;
+}
+
+export interface UpdateRequest {
+  entity: EntityType;
+  writes: readonly (RecordWrite & { id: string })[];
+}
+
+export interface DeleteRequest {
+  entity: EntityType;
+  ids: readonly string[];
+}
+
+/**
+ * written: done. exists: a create that the CRM refused because `id` is that record already. gone: the record was deleted or
+ * merged away there. failed: see `error`; its kind says whether trying again can help.
+ */
+export interface WriteResult {
+  /** Of the write; of a deletion the id. */
+  key: string;
+  outcome: "written" | "exists" | "gone" | "failed";
+  /** The CRM's id. */
+  id: string | null;
+  error?: CrmError & { field?: string };
+}
+
+/** A create whose answer never came, as far as it can be recognised. */
+export interface LookupCandidate {
+  key: string;
+  /** Value of the external id field. */
+  externalId?: string;
+  email?: string;
+  domain?: string;
+  /** The record's name as it was to be created. */
+  name?: string;
+  /** Not before this (ISO, UTC), by our clock. */
+  createdAfter: string;
+}
+
+export interface LookupRequest {
+  entity: EntityType;
+  candidates: readonly LookupCandidate[];
+  externalIdField?: string;
 }
 
 export interface AuthorizeRequest {
@@ -203,6 +323,21 @@ export interface CrmProvider {
   /** null where the CRM cannot count cheaply. */
   count(session: CrmSession, entity: EntityType, since: HighWater | null): Promise<number | null>;
   readPage(session: CrmSession, request: ReadRequest): Promise<ReadPage>;
+  /** Most records per fetch, create, update and delete call below. */
+  readonly batch: { fetch: number; write: number };
+  /** How long a new record may stay invisible to `lookUp`. */
+  readonly lookUpLagMs: number;
+  /**
+   * Records by id. One that was deleted comes with `deleted`, one that was merged away with `mergedInto` as well; one that the
+   * CRM does not know is left out.
+   */
+  fetchRecords(session: CrmSession, request: FetchRequest): Promise<CrmRecord[]>;
+  /** One result per write, in any order. Fails as a whole only where nothing is known about any of them. */
+  createRecords(session: CrmSession, request: CreateRequest): Promise<WriteResult[]>;
+  updateRecords(session: CrmSession, request: UpdateRequest): Promise<WriteResult[]>;
+  deleteRecords(session: CrmSession, request: DeleteRequest): Promise<WriteResult[]>;
+  /** Looks for records that an earlier, unanswered create may have made: id by key. Several that fit are no answer, and left out. */
+  lookUp(session: CrmSession, request: LookupRequest): Promise<Map<string, string>>;
 }
 
 export interface ProviderDeps {

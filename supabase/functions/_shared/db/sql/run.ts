@@ -34,12 +34,16 @@ const stage = z.object({
 
 const claimed = z.object({
   operation_id: z.string(),
+  /** plan: show what a sync would do, and do nothing. */
+  operation: z.enum(["sync", "import", "export", "plan", "undo"]),
   config_id: z.string(),
   workspace_id: z.string(),
   crm_provider: z.enum(["salesforce", "hubspot"]),
   environment: z.enum(["production", "sandbox"]),
   direction: z.enum(["bidirectional", "to_crm", "from_crm"]),
   entities: z.array(entity),
+  /** What is left to do after the run's and the connection's direction, in this order. */
+  phases: z.array(z.enum(["dirty", "pull", "push"])),
   /** A bigint, so text: it is only ever handed back. */
   fence: z.string(),
   slice: z.number(),
@@ -70,7 +74,7 @@ export async function claim(
   request: { operation: string | null; holder: string; leaseSeconds: number },
 ): Promise<Claim | null> {
   const [row] = await db.query(
-    `select operation_id, config_id, workspace_id, crm_provider, environment, direction, entities, fence::text as fence,
+    `select operation_id, operation, config_id, workspace_id, crm_provider, environment, direction, entities, phases, fence::text as fence,
             slice, checkpoint, mappings, stages, settings
        from private.crm_claim($1::uuid, $2::text, $3::integer)`,
     [request.operation, request.holder, request.leaseSeconds],
