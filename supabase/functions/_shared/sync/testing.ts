@@ -192,6 +192,7 @@ export function storeOf(run: FakeRun, claim: Partial<Claim> = {}): SyncStore {
       return {
         operation_id: "op",
         operation: "sync",
+        phases: ["pull"],
         config_id: "config",
         workspace_id: "workspace",
         crm_provider: "salesforce",

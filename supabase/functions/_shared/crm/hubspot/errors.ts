@@ -159,7 +159,8 @@ function readExpired(): CrmError {
 }
 
 function readForbidden({ body, code, message }: Said): CrmError {
-  const scopes = body.context?.requiredGranularScopes ?? body.context?.requiredScopes ?? [];
+  const contexts = [body.context, ...(body.errors ?? []).map((error) => error.context)];
+  const scopes = contexts.flatMap((context) => context?.requiredGranularScopes ?? context?.requiredScopes ?? []);
   const what = scopes.length > 0 ? `the permission ${scopes.join(", ")} is missing` : message || "access denied";
   return {
     kind: "rejected",
