@@ -214,6 +214,9 @@ describe.each(SUBJECTS)("writing with the $id provider", (subject: Subject) => {
       );
       expect(results.map((result) => result.outcome)).toEqual(["written", "written"]);
       expect((await seen(id)).fields[titleField]).toBe("second");
+      const companies = [await make("accounts", "One"), await make("accounts", "Two")];
+      await update(companies.map((company) => ({ key: company, id, fields: {}, company })));
+      expect((await seen(id)).company).toBe(companies[1]);
     });
 
     it("tells apart what is gone, what is refused and what is written", async () => {

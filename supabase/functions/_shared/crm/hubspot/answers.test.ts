@@ -41,11 +41,14 @@ describe("HubSpot's answer to a batch", () => {
       "OBJECT_NOT_FOUND",
       "OBJECT_NOT_FOUND",
     ]);
-    const nameless = [{ category: "VALIDATION_ERROR", message: "x", context: {} }];
-    expect(read(["a", "b"], [{ id: "1", trace: "a" }], nameless)).toMatchObject([
-      { outcome: "written" },
-      { outcome: "failed", error: { code: "VALIDATION_ERROR" } },
-    ]);
+    const contexts: BatchError["context"][] = [{}, { propertyName: ["email"] }, undefined];
+    for (const context of contexts) {
+      const nameless = [{ category: "VALIDATION_ERROR", message: "x", context }];
+      expect(read(["a", "b"], [{ id: "1", trace: "a" }], nameless)).toMatchObject([
+        { outcome: "written" },
+        { outcome: "failed", error: { code: "VALIDATION_ERROR" } },
+      ]);
+    }
   });
 
   it("leaves open what became of a record without a word about it", () => {
