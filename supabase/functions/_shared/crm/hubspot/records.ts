@@ -3,12 +3,14 @@ import type { CrmRecord, EntityType, ReadRequest } from "../contract.ts";
 import { malformed } from "../errors.ts";
 import type { Relations } from "./associations.ts";
 import { CRM } from "./errors.ts";
+import type { SearchNarrowing } from "./filter.ts";
 import { OBJECTS } from "./objects.ts";
 
 /** What every page of one read has in common. */
 export interface Reading {
   request: ReadRequest;
   known: ReadonlySet<string>;
+  narrowing?: SearchNarrowing;
 }
 
 /** The properties to ask for: the mapped ones and those that carry time, owner, stage, parent and merges. */

@@ -9,7 +9,9 @@ import {
   type ReadRequest,
 } from "../contract.ts";
 import { malformed } from "../errors.ts";
+import { filteredPage } from "../filteredRead.ts";
 import { CRM } from "./errors.ts";
+import type { SoqlFilter } from "./filter.ts";
 import { id18, optionalId } from "./ids.ts";
 import { OBJECTS } from "./objects.ts";
 import { firstPage, nextPage, type QueryPage, type Row } from "./query.ts";
@@ -34,16 +36,27 @@ interface Selection {
   known: ReadonlySet<string>;
   entity: EntityType;
   since: HighWater | null;
+  filter?: SoqlFilter;
 }
 
-export async function readPage(
+export function readPage(
   connection: Connection,
   request: ReadRequest,
   known: ReadonlySet<string>,
+  filter?: SoqlFilter,
+): Promise<ReadPage> {
+  return filteredPage(request, filter, (wanted) => readWhole(connection, wanted, known, filter));
+}
+
+async function readWhole(
+  connection: Connection,
+  request: ReadRequest,
+  known: ReadonlySet<string>,
+  filter?: SoqlFilter,
 ): Promise<ReadPage> {
   const { entity, since, fields } = request;
   const cursor = request.cursor === null ? null : cursorSchema.parse(request.cursor);
-  const page = await fetchPage(connection, request, cursor, { known, entity, since });
+  const page = await fetchPage(connection, request, cursor, { known, entity, since, filter });
   const records = page.rows.map((row) =>
     toRecord(
       row,
@@ -91,7 +104,7 @@ function isLostLocator(error: unknown): boolean {
 }
 
 export function selectSoql(selection: Selection, fields: readonly string[], after: Cursor | null): string {
-  const where = whereClause(selection.since, after);
+  const where = whereClause(selection.since, after, selection.filter);
   return [
     `SELECT ${columns(selection, fields).join(", ")}`,
     `FROM ${OBJECTS[selection.entity].name}`,
@@ -100,12 +113,20 @@ export function selectSoql(selection: Selection, fields: readonly string[], afte
   ].join(" ");
 }
 
-export function countSoql(entity: EntityType, since: HighWater | null): string {
-  const where = whereClause(since, null);
+export function countSoql(entity: EntityType, since: HighWater | null, filter?: SoqlFilter): string {
+  const where = whereClause(since, null, filter);
   return `SELECT COUNT() FROM ${OBJECTS[entity].name}${where === "" ? "" : ` WHERE ${where}`}`;
 }
 
-function whereClause(since: HighWater | null, after: Cursor | null): string {
+/** A deletion is news whatever the record was like. */
+function whereClause(since: HighWater | null, after: Cursor | null, filter?: SoqlFilter): string {
+  const place = placeClause(since, after);
+  if (filter === undefined || filter.where === null) return place;
+  const wanted = since === null ? filter.where : `(${filter.where} OR IsDeleted = true)`;
+  return place === "" ? wanted : `${place} AND ${wanted}`;
+}
+
+function placeClause(since: HighWater | null, after: Cursor | null): string {
   if (after?.modifiedAt != null && after.id !== null) {
     const stamp = dateTime(after.modifiedAt);
     return `(SystemModstamp > ${stamp} OR (SystemModstamp = ${stamp} AND Id > ${text(after.id)}))`;
