@@ -23,13 +23,15 @@ export const OPERATORS: Record<MappingDataType | "stage", readonly FilterOperato
   stage: CHOICE,
 };
 
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})$/;
+
 const FITS: Partial<Record<MappingDataType | "stage", [what: string, fits: (value: FilterValue) => boolean]>> = {
   number: ["a number", (value) => typeof value === "number"],
   boolean: ["true or false", (value) => typeof value === "boolean"],
   date: ["a date such as 2026-12-31", (value) => typeof value === "string" && toDate(value) === value],
   datetime: [
-    "an instant such as 2026-12-31T08:00:00.000Z",
-    (value) => typeof value === "string" && toDateTime(value) === value,
+    "an instant such as 2026-12-31T08:00:00Z",
+    (value) => typeof value === "string" && INSTANT.test(value) && typeof toDateTime(value) === "string",
   ],
 };
 
