@@ -44,6 +44,8 @@ describe("a filter as a HubSpot search", () => {
     const words = (value: string) => asked(one("name", "string", "contains", value));
     expect(words("cme G")).toEqual([["name CONTAINS_TOKEN *cme*"]]);
     expect(words("a*b%")).toEqual([["name CONTAINS_TOKEN *a*"]]);
+    const site = one("name", "url", "contains", "https://www.acme.com/");
+    expect(asked(site)).toEqual([["name CONTAINS_TOKEN *acme*"]]);
     expect(words("100 %")).toEqual([["name HAS_PROPERTY"]]);
     expect(compile(one("name", "string", "contains", "x")).exact).toBe(false);
   });

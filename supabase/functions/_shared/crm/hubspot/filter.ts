@@ -1,7 +1,7 @@
 import type { FilterOperatorEnum } from "@hubspot/api-client/lib/codegen/crm/objects/models/Filter.js";
-import type { CrmField, CrmFilter, FilterOperator, FilterValue } from "../contract.ts";
+import type { CrmField, CrmFilter, FilterOperator, FilterValue, MappingDataType } from "../contract.ts";
 import { describedField, type Leaf, type Narrowing } from "../filteredRead.ts";
-import { instantOf, only } from "../filterMatch.ts";
+import { instantOf, only, textOf } from "../filterMatch.ts";
 import { CRM } from "./errors.ts";
 
 /**
@@ -106,7 +106,7 @@ function leaf(field: CrmField, { type, operator, values }: Leaf): SearchNarrowin
   if (operator === "not_empty") return { groups: [[has]], exact: true };
   const exact = EXACT[`${type} ${field.crmType}`]?.(field, operator, values);
   if (exact !== undefined) return { groups: [exact], exact: true };
-  return { groups: [[word(field, operator, values) ?? has]], exact: false };
+  return { groups: [[word(field, type, operator, values) ?? has]], exact: false };
 }
 
 function presence({ name }: CrmField, operator: Operator): SearchFilter {
@@ -118,11 +118,17 @@ function listed({ name }: CrmField, operator: Operator, values: string[]): Searc
 }
 
 /** A run of letters lies within one word, wherever HubSpot cuts the text. */
-function word(field: CrmField, operator: FilterOperator, values: readonly FilterValue[]): SearchFilter | undefined {
+function word(
+  field: CrmField,
+  type: MappingDataType,
+  operator: FilterOperator,
+  values: readonly FilterValue[],
+): SearchFilter | undefined {
   if (field.crmType !== "string" || (operator !== "contains" && operator !== "starts_with")) return undefined;
-  const runs = String(only(values)).match(/[a-z]+/gi) ?? [];
+  // Without what does not count, such as https://, which the stored text may lack.
+  const runs = textOf(type)(only(values))?.match(/[a-z]+/g) ?? [];
   const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), "");
-  return longest === "" ? undefined : searchFilter(field.name, "CONTAINS_TOKEN", `*${longest.toLowerCase()}*`);
+  return longest === "" ? undefined : searchFilter(field.name, "CONTAINS_TOKEN", `*${longest}*`);
 }
 
 /** Of text, lists want lower case; single values do not care. */
