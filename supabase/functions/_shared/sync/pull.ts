@@ -3,9 +3,10 @@ import type { Checkpoint, Place } from "./checkpoint.ts";
 import { compilePlan, type MappingPlan, type MergeRecord, type Rejection } from "./mapping/plan.ts";
 import { added, mergeBatch } from "./mergeBatch.ts";
 import { CRM_NAMES } from "./names.ts";
-import { highWater, isRefusal, waiting } from "./prepare.ts";
+import { filterOf, highWater, isRefusal, waiting } from "./prepare.ts";
 import { type Batch, type ReadAhead, readAhead } from "./readAhead.ts";
 import { patiently } from "./retry.ts";
+import { excludedFields } from "./rules.ts";
 import type { Slice } from "./slice.ts";
 import type { Page } from "./store.ts";
 
@@ -15,9 +16,10 @@ export type PullResult = "done" | "out_of_budget" | "refused";
 export async function pullEntity(slice: Slice, place: Place): Promise<PullResult> {
   if (spent(slice)) return "out_of_budget";
   const plan = planFor(slice, place.entity);
-  const pages = await reader(slice, place, plan);
   const noted = new Set<string>();
+  let pages: ReadAhead | undefined;
   try {
+    pages = await reader(slice, place, plan);
     for (let cursor = place.cursor; ; ) {
       const batch = await pages.take();
       await noteMissing(slice, place.entity, batch, noted);
@@ -33,7 +35,7 @@ export async function pullEntity(slice: Slice, place: Place): Promise<PullResult
     await slice.deps.store.noteError(slice.run, { entity: place.entity, kind: "rejected", code, message: userMessage });
     return "refused";
   } finally {
-    pages.stop();
+    pages?.stop();
   }
 }
 
@@ -47,14 +49,17 @@ function planFor({ claim }: Slice, entity: EntityType): MappingPlan {
   return compilePlan(entity, claim.mappings, claim.stages, {
     crmName: CRM_NAMES[claim.crm_provider],
     phoneCountry: typeof country === "string" ? country : undefined,
+    exclude: excludedFields(claim.settings.sync_rules, entity),
   });
 }
 
 async function reader(slice: Slice, place: Place, plan: MappingPlan): Promise<ReadAhead> {
   const { crm, session, deps } = slice;
-  const since = await highWater(slice, place.entity);
+  const { entity } = place;
+  const filter = filterOf(slice, entity);
+  const since = await highWater(slice, entity);
   const read = async (cursor: PageCursor | null) => {
-    const request = { entity: place.entity, fields: plan.crmFields, cursor, since, pageSize: deps.limits.pageSize };
+    const request = { entity, fields: plan.crmFields, cursor, since, filter, pageSize: deps.limits.pageSize };
     const page = await patiently(waiting(slice), () => session.use((one) => crm.readPage(one, request)));
     slice.recordsRead += page.records.length;
     return page;
