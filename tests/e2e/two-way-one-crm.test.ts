@@ -201,7 +201,7 @@ describe.each(["salesforce", "hubspot"] as const)("two-way sync with %s", (provi
     });
   });
 
-  test("what is new there is created here with its company", async () => {
+  test("what is new there is created here, and not sent back", async () => {
     const id = await editMock(provider, {
       action: "create",
       type: names.company,
@@ -209,8 +209,10 @@ describe.each(["salesforce", "hubspot"] as const)("two-way sync with %s", (provi
     });
     const written = await rowsWritten(provider);
     await finished(world, config);
-    const { data } = await world.people.owner.from("crm_companies").select("crm_id").eq("name", `Theirs ${provider}`);
-    expect(data?.map((row) => row.crm_id)).toEqual([id]);
+    const links = await sql`
+      select c.name, l.crm_record_id as id from public.crm_companies c join private.crm_record_links l on l.record_id = c.id
+      where c.workspace_id = ${world.workspaceId} and c.name = ${`Theirs ${provider}`}`;
+    expect(links).toMatchObject([{ id }]);
     expect(await rowsWritten(provider)).toBe(written);
   });
 

@@ -31,9 +31,11 @@ export async function finished(world: World, config: string, entities?: EntityTy
   return operation;
 }
 
-/** Records that wait for their next try are due now. */
-export async function dueNow(sql: ReturnType<typeof openSql>, config: string): Promise<void> {
-  await sql`update private.crm_outbox set not_before = now() where config_id = ${config} and not_before < 'infinity'`;
+/** Time passes: records that wait for their next try are due, and a CRM would show what was created. */
+export async function later(sql: ReturnType<typeof openSql>, config: string): Promise<void> {
+  await sql`
+    update private.crm_outbox set not_before = now(), intent_at = intent_at - interval '2 minutes'
+    where config_id = ${config} and not_before < 'infinity'`;
 }
 
 /** The process that serves a function now; the stack keeps the list in its state file. */
