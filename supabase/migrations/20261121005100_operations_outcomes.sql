@@ -93,7 +93,7 @@ create table private.crm_record_links (
   unique (record_id, config_id, entity_type)
 )
 -- Room on each page for the base to change in place.
-with (fillfactor = 85);
+with (fillfactor = 50);
 comment on column private.crm_record_links.merged_at is 'updated_at of our row as the last merge left it: a later one means somebody edited since.';
 comment on column private.crm_record_links.app_edited_at is 'When our side was last edited before the merge that wrote merged_at, while edits of ours are not yet at the CRM.';
 create index crm_record_links_matched_idx on private.crm_record_links (config_id, entity_type, matched_on) where matched_on is not null;

@@ -2,7 +2,8 @@
 -- here; only the write step touches records, and every step works on the page as a set.
 --
 --   begin    fence, settings, lock                       read     page ⟕ links; unchanged records leave here
---   check    values that would not fit → errors          split    earlier matches by a key that turns out to be shared
+--   check    values that would not fit → errors          survivors records merged into others in the CRM
+--   split    earlier matches by a key that turns out to be shared
 --   match    first meeting: same domain or e-mail, else new
 --   creates / compare / deletes → changes                write    insert and update records
 --   keep     links, journal, conflicts, notes, relations, errors   count    logs, progress, checkpoint, cursor

@@ -150,13 +150,15 @@ declare
   v_ours private.crm_merge_ours[];
   v_changes private.crm_merge_change[];
   v_touched private.crm_merge_ours[];
+  v_merged int;
   v_split private.crm_split_counts;
   v_counts private.crm_merge_counts;
   v_done bigint;
 begin
   v_rows := private.crm_merge_without(v_rows, v_problems);
+  v_merged := private.crm_merge_survivors(v_context, p_records);
   v_split := private.crm_merge_split(v_context, v_rows);
-  if v_split.created > 0 then
+  if v_split.created > 0 or v_merged is not null then
     -- Links have changed.
     v_rows := private.crm_merge_without(private.crm_merge_read(v_context, p_records), v_problems);
   end if;
@@ -174,7 +176,8 @@ begin
   -- The log counts each record for what became of it, the answer for what this page did.
   v_counts.created := v_counts.created + v_split.created;
   v_counts.updated := v_counts.updated - v_split.not_updated;
-  v_counts.unchanged := v_counts.unchanged - v_split.not_unchanged;
+  v_counts.unchanged := v_counts.unchanged - v_split.not_unchanged - coalesce(v_merged, 0);
+  v_counts.deleted := v_counts.deleted + coalesce(v_merged, 0);
   perform private.crm_add_links(v_context, v_changes, v_touched),
     private.crm_keep_links(v_context, v_changes, v_touched),
     private.crm_keep_journal(v_context, v_changes),
