@@ -57,6 +57,20 @@ begin
 end
 $$;
 
+-- What an undo came to in all: nothing for other runs.
+create function private.crm_undo_totals(p_operation uuid) returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select case when o.operation = 'undo' then (
+    select jsonb_build_object('restored', coalesce(sum(g.records_created + g.records_updated + g.records_deleted), 0),
+      'kept_because_edited', coalesce(sum(g.records_skipped), 0), 'failed', coalesce(sum(g.records_failed), 0))
+    from public.crm_sync_logs g where g.operation_id = o.id) else '{}' end
+  from public.crm_sync_operations o
+  where o.id = p_operation
+$$;
+
 -- Counts of a run per entity, from its logs.
 create function private.crm_results(p_operation uuid) returns jsonb
 language sql
@@ -65,7 +79,7 @@ set search_path = ''
 as $$
   select coalesce(jsonb_object_agg(l.entity_type, jsonb_build_object(
     'processed', l.processed, 'created', l.created, 'updated', l.updated, 'unchanged', l.unchanged, 'deleted', l.deleted,
-    'failed', l.failed, 'skipped', l.skipped, 'conflicts', l.conflicts)), '{}')
+    'failed', l.failed, 'skipped', l.skipped, 'conflicts', l.conflicts)), '{}') || private.crm_undo_totals(p_operation)
   from (
     select g.entity_type, sum(g.records_processed) as processed, sum(g.records_created) as created, sum(g.records_updated) as updated,
       sum(g.records_unchanged) as unchanged, sum(g.records_deleted) as deleted, sum(g.records_failed) as failed,
@@ -159,6 +173,7 @@ $$;
 
 revoke execute on function
   private.crm_progress(jsonb, text, jsonb, timestamptz), private.crm_set_totals(uuid, bigint, jsonb),
-  private.crm_note_error(uuid, bigint, text, text, text, text), private.crm_results(uuid), private.crm_close_logs(uuid, text),
+  private.crm_note_error(uuid, bigint, text, text, text, text), private.crm_undo_totals(uuid), private.crm_results(uuid),
+  private.crm_close_logs(uuid, text),
   private.crm_finish(uuid, bigint, text, text, timestamptz), private.crm_stop_run(uuid, text)
   from public, anon, authenticated, service_role;
