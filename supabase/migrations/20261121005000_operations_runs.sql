@@ -29,9 +29,8 @@ create index crm_sync_operations_requested_by_idx on public.crm_sync_operations 
 create index crm_sync_operations_undoes_idx on public.crm_sync_operations (workspace_id, undoes) where undoes is not null;
 comment on table public.crm_sync_operations is 'One run of a connection: what was asked, how far it is, how it ended. Subscribe to it to show progress.';
 comment on column public.crm_sync_operations.progress is
-  '{"entity": "contacts", "entities": {"accounts": {"done": 85, "total": 85}}, "done": n, "total": n or null, "rate_per_second": r, "eta_seconds": e or null}';
-comment on column public.crm_sync_operations.results is
-  'Counts per entity when the run has ended: created, updated, unchanged, deleted, failed, conflicts. Of an undo also restored, kept_because_edited and failed in all.';
+  '{"entity": "contacts", "entities": {"accounts": {"done": 85, "total": 85}, "accounts_to_crm": {…}}, "done": n, "total": n or null, "rate_per_second": r, "eta_seconds": e or null}';
+comment on column public.crm_sync_operations.results is 'When the run has ended, per entity: {"accounts": {"processed", "created", "updated", "unchanged", "deleted", "failed", "skipped", "conflicts", "push": {the same}}}. push counts what went to the CRM, the rest what came from it. Of an undo also "restored", "kept_because_edited" and "failed" in all.';
 comment on column public.crm_sync_operations.undoes is 'The run that this one takes back.';
 
 create trigger set_updated_at before update on public.crm_sync_operations

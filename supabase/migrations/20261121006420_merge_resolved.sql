@@ -1,4 +1,4 @@
--- Merge, resolved: what has become of conflicts that a person decided or ignored, by what both sides say now.
+-- Merge, resolved: what has become of conflicts that a person decided, by what both sides say now.
 
 create type private.crm_conflict_side as (
   conflict_id uuid, record_id uuid, field text, ours jsonb, a jsonb, b jsonb, seen jsonb
@@ -65,42 +65,7 @@ begin
 end
 $$;
 
--- Fields that must not be pushed: a person has been asked about them, or left them as they are.
-create function private.crm_held_fields(p_config uuid, p_entity text, p_record_ids uuid[]) returns table (record_id uuid, field text)
-language plpgsql
-set search_path = ''
-as $$
-declare
-  v_ignored constant public.crm_sync_conflicts[] := array(
-    select k::public.crm_sync_conflicts
-    from public.crm_sync_conflicts k
-    join private.crm_record_links l
-      on (l.config_id, l.entity_type, l.crm_record_id) = (k.config_id, k.entity_type, k.crm_record_id) and l.record_id = k.entity_id
-    where k.config_id = p_config and k.entity_type = p_entity and l.record_id = any (p_record_ids) and k.status = 'ignored');
-begin
-  return query
-    select l.record_id, f
-    from private.crm_record_links l
-    join public.crm_sync_conflicts k
-      on (k.config_id, k.entity_type, k.crm_record_id) = (l.config_id, l.entity_type, l.crm_record_id) and k.status = 'pending'
-    cross join lateral unnest(k.conflicting_fields) f
-    where l.config_id = p_config and l.entity_type = p_entity and l.record_id = any (p_record_ids);
-  if v_ignored <> '{}' then
-    return query
-      select s.record_id, s.field
-      from private.crm_conflict_sides(private.crm_merge_settings(p_config, p_entity, null), v_ignored) s
-      join unnest(v_ignored) i on i.id = s.conflict_id
-      where s.a is not distinct from s.seen and not exists (
-        select from public.crm_sync_conflicts n
-        where (n.config_id, n.entity_type, n.crm_record_id) = (i.config_id, i.entity_type, i.crm_record_id)
-          and s.field = any (n.conflicting_fields) and n.detected_at > i.detected_at and n.status = 'resolved');
-  end if;
-end
-$$;
-comment on function private.crm_held_fields(uuid, text, uuid[]) is
-  'Fields of these records that a push leaves out: those of pending conflicts, and those of ignored ones while ours is what was ignored.';
-
 revoke execute on function
   private.crm_conflict_sides(private.crm_merge_context, public.crm_sync_conflicts[], jsonb),
-  private.crm_confirm_resolutions(private.crm_merge_context, text[]), private.crm_held_fields(uuid, text, uuid[])
+  private.crm_confirm_resolutions(private.crm_merge_context, text[])
   from public, anon, authenticated, service_role;

@@ -146,6 +146,20 @@ begin
   from unnest(p_decisions) d
   where k.id = d.conflict_id and d.fields @> k.conflicting_fields;
 
+  -- What was ignored earlier in these fields is decided with them.
+  update public.crm_sync_conflicts i
+  set conflicting_fields = case when o.fields <> '{}' then o.fields else i.conflicting_fields end,
+    status = case when o.fields <> '{}' then i.status else 'resolved' end,
+    resolution_strategy = case when o.fields <> '{}' then null else p_strategy end
+  from unnest(p_decisions) d
+  cross join lateral (
+    select array(select unnest(x.conflicting_fields) except select unnest(d.fields)) as fields, x.id
+    from public.crm_sync_conflicts x
+    where (x.config_id, x.entity_type, x.crm_record_id) = (p_context.config_id, p_context.entity, d.crm_record_id)
+      and x.status = 'ignored' and x.id <> d.conflict_id and x.conflicting_fields && d.fields
+  ) o
+  where i.id = o.id;
+
   update private.crm_record_links l
   set has_conflict = exists (
     select from public.crm_sync_conflicts k

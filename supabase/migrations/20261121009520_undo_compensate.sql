@@ -124,7 +124,7 @@ begin
   select p_context.operation_id, p_context.entity, d.record_id, d.crm_record_id, 'crm', d.action, d.before, d.sent from unnest(p_done) d;
   update private.crm_record_links l
   set crm_record_id = d.crm_record_id, base = case d.action when 'updated' then l.base || d.sent when 'created' then d.sent else l.base end,
-    crm_deleted_at = case d.action when 'deleted' then now() end, updated_at = now()
+    crm_deleted_at = case d.action when 'deleted' then now() end, deleted_by = case d.action when 'deleted' then 'app' end, updated_at = now()
   from unnest(p_done) d
   where (l.config_id, l.entity_type, l.crm_record_id) = (p_context.config_id, p_context.entity, d.former_crm_id);
   delete from private.crm_compensations k

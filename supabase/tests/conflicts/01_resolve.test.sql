@@ -134,6 +134,16 @@ begin
   delete from private.crm_outbox where config_id in (select config from run);
   delete from private.crm_dirty where config_id in (select config from run);
 end $$;
+-- The fields of C1 that a push would send now.
+create function pg_temp.pushed() returns text language plpgsql as $$
+declare
+  context private.crm_push_context;
+begin
+  context := private.crm_push_begin((select operation from run), (select fence from run), 'contacts');
+  perform private.crm_enqueue_records((select config from run), (select id from w), 'contacts', array[(pg_temp.contact('C1')).id]);
+  return (select coalesce(string_agg(f.field, ',' order by f.field), 'nothing')
+    from private.crm_push_fields(context, private.crm_push_rows(context, array(select o from private.crm_outbox o where o.record_id = (pg_temp.contact('C1')).id))) f);
+end $$;
 create temp view outbox as select o.* from private.crm_outbox o where o.config_id in (select config from run);
 create temp view dirty as select o.* from private.crm_dirty o where o.config_id in (select config from run);
 select pg_temp.theirs('{}');
@@ -155,7 +165,7 @@ select results_eq($$ select status, resolution_strategy, resolved_by, resolved_d
 select is((pg_temp.contact('C1')).title, 'ours', 'ours stays');
 select is(pg_temp.base('C1') ->> 'title', 'theirs', 'the base is what the CRM was seen to have');
 select is((select count(*) from outbox where record_id = (pg_temp.contact('C1')).id), 1::bigint, 'the CRM is to hear of it');
-select is((select count(*) from private.crm_held_fields((select config from run), 'contacts', array[(pg_temp.contact('C1')).id])), 0::bigint, 'nothing holds it back');
+select is(pg_temp.pushed(), 'title', 'nothing holds it back');
 select is((select has_conflict from links where crm_record_id = 'C1'), false, 'the record has no conflict any more');
 select results_eq($$ select actor_id, action, detail ->> 'strategy' from crm_audit_log where config_id in (select config from run) and action like 'conflict%' $$,
   $$ values (pg_temp.person('member'), 'conflict_resolved', 'use_app') $$, 'the audit log has the person');
@@ -215,26 +225,22 @@ select is((pg_temp.contact('C1')).title, 'theirs', 'with effect');
 select pg_temp.clash();
 select is(pg_temp.try_as('viewer', format($$ select (crm_ignore_conflict(%L)).status $$, (pg_temp.conflict('C1')).id)), 'PC002', 'a viewer ignores nothing');
 select is(pg_temp.try_as('member', format($$ select (crm_ignore_conflict(%L)).status $$, (pg_temp.conflict('C1')).id)), 'ignored', 'a member may leave it');
-create function pg_temp.held() returns text language sql as $$
-  select coalesce(string_agg(h.field, ',' order by h.field), 'nothing')
-  from private.crm_held_fields((select config from run), 'contacts', array[(pg_temp.contact('C1')).id]) h
-$$;
-select is(pg_temp.held(), 'title', 'the field is not pushed');
+select is(pg_temp.pushed(), 'nothing', 'the field is not pushed');
 select pg_temp.theirs('{"title": "theirs"}');
 select results_eq($$ select status, (select count(*) from conflicts) from pg_temp.conflict('C1') $$, $$ values ('ignored', 1::bigint) $$, 'nor asked about');
 select pg_temp.edit($$ phone = '+1999' $$), pg_temp.theirs('{"title": "theirs", "phone": "+1888"}');
 select is((pg_temp.conflict('C1')).conflicting_fields, '{phone}', 'a conflict on another field asks about that one alone');
-select is(pg_temp.held(), 'phone,title', 'both are held');
+select is(pg_temp.pushed(), 'nothing', 'neither is pushed');
 select pg_temp.resolve('member', 'use_crm');
 select is((select has_conflict from links where crm_record_id = 'C1'), true, 'the record is still looked at whole');
 select pg_temp.edit($$ title = 'newest' $$);
-select is(pg_temp.held(), 'nothing', 'an edit of ours ends it');
+select is(pg_temp.pushed(), 'title', 'an edit of ours ends it');
 select pg_temp.theirs('{"title": "theirs", "phone": "+1888"}');
 select is((pg_temp.conflict('C1')).conflicting_fields, '{title}', 'and asks again');
 select pg_temp.clash();
 select pg_temp.try_as('member', format($$ select crm_ignore_conflict(%L) $$, (pg_temp.conflict('C1')).id));
 select is(pg_temp.resolve('member', 'use_app'), 'resolved', 'what was ignored can still be decided');
-select is(pg_temp.held(), 'nothing', 'and is held no more');
+select is(pg_temp.pushed(), 'title', 'and goes to the CRM');
 
 -- Always
 select pg_temp.clash();
