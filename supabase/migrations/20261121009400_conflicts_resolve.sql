@@ -32,6 +32,7 @@ returns table (conflict_id uuid, problem text)
 language plpgsql
 stable
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   v_rows constant private.crm_merge_row[] := array(
@@ -61,6 +62,7 @@ create function private.crm_decide(
 ) returns private.crm_decision[]
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   v_decisions private.crm_decision[];
@@ -94,6 +96,7 @@ $$;
 create function private.crm_write_decisions(p_context private.crm_merge_context, p_strategy text, p_decisions private.crm_decision[]) returns void
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   v_touched private.crm_merge_ours[];
@@ -122,6 +125,7 @@ $$;
 create function private.crm_mark_decided(p_context private.crm_merge_context, p_strategy text, p_decisions private.crm_decision[]) returns void
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 as $$
 begin
   insert into public.crm_sync_conflicts (
@@ -178,6 +182,7 @@ create function private.crm_settle_conflicts(
 ) returns private.crm_decision[]
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   v_all constant private.crm_decision[] := private.crm_decide(p_context, p_conflicts, p_strategy, p_values, p_seen, p_fields);

@@ -122,9 +122,10 @@ create function public.crm_resolve_conflicts(
 language plpgsql
 security definer
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 as $$
 declare
-  v_most constant int := 10000;
+  v_most constant int := 2000;
   v_config public.crm_sync_configs := private.crm_config_for(crm_resolve_conflicts.config_id, case when always then 'admin' else 'member' end);
   v_chosen public.crm_sync_conflicts[];
   v_entity text;
@@ -162,7 +163,7 @@ begin
 end
 $$;
 comment on function public.crm_resolve_conflicts(uuid, text, text, uuid[], text[], boolean) is
-  'Decides up to 10,000 pending conflicts for one side (members; always: admins), oldest first; only some fields of them where fields is given. Answers {"resolved", "edited_since", "refused", "more"}.';
+  'Decides up to 2,000 pending conflicts for one side (members; always: admins), oldest first; only some fields of them where fields is given. Answers {"resolved", "edited_since", "refused", "more"}.';
 
 revoke execute on function private.crm_conflict_for(uuid, text[]), private.crm_check_merged_data(public.crm_sync_conflicts, jsonb)
   from public, anon, authenticated, service_role;

@@ -28,14 +28,15 @@ create type private.crm_undo_field as (
 create type private.crm_undo_record as (record_id uuid, crm_record_id text, action text, is_kept boolean);
 
 -- Objects laid over each other, the later over the earlier.
-create function private.crm_merge_object(p_below jsonb, p_above jsonb) returns jsonb
+create function private.crm_overlaid(p_objects jsonb[]) returns jsonb
 language sql
 immutable
 set search_path = ''
 as $$
-  select coalesce(p_below, '{}') || coalesce(p_above, '{}')
+  select jsonb_object_agg(e.key, e.value order by o.place)
+  from unnest(p_objects) with ordinality o (fields, place)
+  cross join lateral jsonb_each(o.fields) e
 $$;
-create aggregate private.crm_merged(jsonb) (sfunc = private.crm_merge_object, stype = jsonb);
 
 -- Runs after this one that stand: neither undone nor undos themselves.
 create function private.crm_stands(p_operation uuid) returns boolean
@@ -159,11 +160,13 @@ $$;
 create function private.crm_undo_created(
   p_context private.crm_merge_context, p_rows private.crm_journal[], p_ours private.crm_merge_ours[]
 ) returns private.crm_undo_record[]
-language sql
+language plpgsql
 stable
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 as $$
-  with made as materialized (
+begin
+  return (with made as materialized (
     select j.record_id, j.crm_record_id, j.operation_id, j.id, o.deleted_at,
       o.updated_at > coalesce(l.merged_at, j.created_at) or l.app_edited_at is not null as is_edited
     from unnest(p_rows) j
@@ -182,10 +185,11 @@ as $$
           and private.crm_stands(n.operation_id))
     )::private.crm_undo_record), '{}')
   from made m
-  left join related r on r.id = m.record_id
+  left join related r on r.id = m.record_id);
+end
 $$;
 
-revoke execute on function private.crm_merge_object(jsonb, jsonb), private.crm_merged(jsonb), private.crm_stands(uuid),
+revoke execute on function private.crm_overlaid(jsonb[]), private.crm_stands(uuid),
   private.crm_undo_fields(private.crm_merge_context, private.crm_journal[], private.crm_merge_ours[]),
   private.crm_related(text, uuid, uuid[]),
   private.crm_undo_created(private.crm_merge_context, private.crm_journal[], private.crm_merge_ours[])

@@ -18,14 +18,16 @@ $$;
 create function private.crm_undo_changes(
   p_context private.crm_merge_context, p_rows private.crm_journal[], p_ours private.crm_merge_ours[]
 ) returns private.crm_undo_change[]
-language sql
+language plpgsql
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 as $$
-  with fields as (
+begin
+  return (with fields as (
     select f.record_id, min(f.crm_record_id) as crm_record_id,
       jsonb_object_agg(f.field, coalesce(f.before, 'null')) filter (where not f.is_kept and f.problem is null) as written,
       jsonb_object_agg(f.field, coalesce(f.ours, 'null')) filter (where not f.is_kept and f.problem is null) as before,
-      array_agg(coalesce(a.label, substr(f.field, 15)) order by f.field) filter (where f.is_kept) as kept,
+      jsonb_object_agg(coalesce(a.label, substr(f.field, 15)), true) filter (where f.is_kept) as kept,
       jsonb_object_agg(coalesce(a.label, substr(f.field, 15)), f.problem) filter (where not f.is_kept and f.problem is not null) as problems
     from unnest(private.crm_undo_fields(p_context, p_rows, p_ours)) f
     left join private.crm_app_fields a on a.entity_type = p_context.entity and a.app_field = f.field
@@ -41,25 +43,27 @@ as $$
     join unnest(p_ours) o using (record_id)
     union all
     select c.record_id, c.crm_record_id, case when not c.is_kept then jsonb_build_object('$deleted_at', now()) end, '{"$deleted_at": null}',
-      case when c.is_kept then '{The new record}'::text[] end, '{}'
+      case when c.is_kept then '{"The new record": true}'::jsonb end, '{}'
     from unnest(private.crm_undo_created(p_context, p_rows, p_ours)) c
     union all
     -- Links are always put back: '{}' stands for a change without fields.
     select j.record_id, j.crm_record_id, '{}', '{}', null, '{}' from unnest(p_rows) j where j.action in ('linked', 'unlinked')
     union all
-    select j.record_id, j.crm_record_id, null, null, '{The record}'::text[], '{}'
+    select j.record_id, j.crm_record_id, null, null, '{"The record": true}', '{}'
     from unnest(p_rows) j
     where not exists (select from unnest(p_ours) o where o.record_id = j.record_id)
   )
   select coalesce(array_agg((b.record_id, b.crm_record_id, b.written, b.before, b.kept, nullif(b.problems, '{}'))::private.crm_undo_change), '{}')
   from (
-    select k.record_id, min(k.crm_record_id) as crm_record_id, private.crm_merged(k.written) filter (where k.written is not null) as written,
-      coalesce(private.crm_merged(k.before), '{}') as before, coalesce((
-        select array_agg(distinct x) from both_kinds i cross join lateral unnest(i.kept) x where i.record_id = k.record_id), '{}') as kept,
-      coalesce(private.crm_merged(k.problems), '{}') as problems
+    select k.record_id, min(k.crm_record_id) as crm_record_id,
+      case when count(k.written) > 0 then coalesce(private.crm_overlaid(array_agg(k.written)), '{}') end as written,
+      coalesce(private.crm_overlaid(array_agg(k.before)), '{}') as before,
+      array(select jsonb_object_keys(private.crm_overlaid(array_agg(k.kept)))) as kept,
+      coalesce(private.crm_overlaid(array_agg(k.problems)), '{}') as problems
     from both_kinds k
     group by k.record_id
-  ) b
+  ) b);
+end
 $$;
 
 -- Links: what the run linked is separate again. The CRM record keeps a link, to a record that is not here, so that it is not
@@ -104,10 +108,12 @@ as $$
       else 'deleted'
     end, case when c.written <> '{}' then c.before end, nullif(c.written, '{}')
   from unnest(p_changes) c
-  left join lateral (
-    select j.action from unnest(p_rows) j
-    where j.record_id = c.record_id and j.action in ('linked', 'unlinked') order by j.id desc limit 1
-  ) l on true
+  left join (
+    select distinct on (j.record_id) j.record_id, j.action
+    from unnest(p_rows) j
+    where j.action in ('linked', 'unlinked')
+    order by j.record_id, j.id desc
+  ) l on l.record_id = c.record_id
   where c.written is not null
 $$;
 
@@ -115,6 +121,7 @@ $$;
 create function private.crm_undo_conflicts(p_context private.crm_merge_context, p_records uuid[], p_fields jsonb) returns void
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   v_looks constant public.crm_sync_conflicts[] := array(
@@ -186,6 +193,7 @@ $$;
 create function private.crm_undo_entity(p_context private.crm_merge_context, p_rows private.crm_journal[]) returns void
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   v_ours constant private.crm_merge_ours[] := private.crm_merge_ours(p_context, array(
@@ -221,8 +229,8 @@ as $$
   with records as (
     select j.record_id, (array_agg(j.crm_record_id order by j.id desc))[1] as crm_record_id,
       bool_or(j.action = 'created') as was_created, bool_or(j.action = 'deleted') as was_deleted,
-      coalesce(private.crm_merged(j.before order by j.id desc), '{}') as written,
-      coalesce(private.crm_merged(j.after order by j.id), '{}') as expected
+      coalesce(private.crm_overlaid(array_agg(j.before order by j.id desc)), '{}') as written,
+      coalesce(private.crm_overlaid(array_agg(j.after order by j.id)), '{}') as expected
     from unnest(p_rows) j
     where j.action in ('created', 'updated', 'deleted')
     group by j.record_id
