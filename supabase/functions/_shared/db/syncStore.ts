@@ -3,6 +3,7 @@ import { incrementalCursor, mergePage, upsertOwners } from "./sql/merge.ts";
 import { beginPush, dueDirty, settleDirty, settleOutbound, takeOutbound } from "./sql/outbound.ts";
 import { claim, finish, handOver, keepCheckpoint, noteError, renew, setTotals } from "./sql/run.ts";
 import { connectionFailed } from "./sql/tokens.ts";
+import { undoPage } from "./sql/undo.ts";
 import { tokenStore } from "./tokenStore.ts";
 import type { Db } from "./types.ts";
 
@@ -21,6 +22,7 @@ export function syncStore(db: Db): SyncStore {
     beginPush: (run, entity) => beginPush(db, run, entity),
     takeOutbound: (run, entity, limit, records) => takeOutbound(db, run, entity, limit, records),
     settleOutbound: (run, entity, results) => settleOutbound(db, run, entity, results),
+    undoPage: (run, limit) => undoPage(db, run, limit),
     incrementalCursor: (config, entity) => incrementalCursor(db, config, entity),
     upsertOwners: (config, owners) => upsertOwners(db, config, owners),
     connectionFailed: (config, reason) => connectionFailed(db, config, reason),
