@@ -105,6 +105,8 @@ declare
 begin
   perform private.require_role(v_workspace, 'admin', p_actor);
   perform set_config('pipeline_crm.actor', p_actor::text, true);
+  -- A refresh that is under way ends first: a refresh token that it gets after this look would live on at the CRM.
+  perform private.crm_lock_tokens(p_config);
   update public.crm_sync_configs c
   set status = 'disconnected', status_reason = 'Disconnected by a person.', next_sync_at = null
   where c.id = p_config;

@@ -13,6 +13,10 @@ create table public.crm_sync_operations (
   progress jsonb not null default '{"entity": null, "entities": {}, "done": 0, "total": null, "rate_per_second": null, "eta_seconds": null}',
   results jsonb,
   error_message text,
+  estimated_records int,
+  joined int not null default 0,
+  follow_up boolean not null default false,
+  journal_purged_at timestamptz,
   requested_by uuid references auth.users (id) on delete set null,
   started_at timestamptz,
   completed_at timestamptz,
@@ -28,6 +32,13 @@ comment on table public.crm_sync_operations is 'One run of a connection: what wa
 comment on column public.crm_sync_operations.progress is
   '{"entity": "contacts", "entities": {"accounts": {"done": 85, "total": 85}}, "done": n, "total": n or null, "rate_per_second": r, "eta_seconds": e or null}';
 comment on column public.crm_sync_operations.results is 'Counts per entity when the run has ended: created, updated, unchanged, deleted, failed, conflicts.';
+
+comment on column public.crm_sync_operations.estimated_records is
+  'About how many records the run looks at, guessed when it was asked for: all linked ones where an entity is read in full, else as many as last time, and what is known to wait. Null where nothing is known.';
+comment on column public.crm_sync_operations.joined is
+  'How many more requests this run took in. Above 0 in the answer of crm_start_sync: a run was live already, and this is it.';
+comment on column public.crm_sync_operations.follow_up is 'A request that it took in wants what it does not do: a run for that starts when it ends.';
+comment on column public.crm_sync_operations.journal_purged_at is 'Its changes are no longer kept in full, so it cannot be undone any more.';
 
 create trigger set_updated_at before update on public.crm_sync_operations
   for each row execute function private.set_updated_at();
@@ -78,6 +89,7 @@ create table private.crm_operation_state (
   checkpoint jsonb,
   dispatched_at timestamptz,
   resume_at timestamptz,
+  wish jsonb,
   updated_at timestamptz not null default now()
 );
 alter table private.crm_operation_state enable row level security;
@@ -85,6 +97,8 @@ revoke all on private.crm_operation_state from public, anon, authenticated, serv
 comment on column private.crm_operation_state.phases is
   'What the run does, in this order: dirty fetches records that were named, pull reads what changed in the CRM, push takes our changes there.';
 comment on column private.crm_operation_state.crashes is 'Leases in a row that ran out without a page being merged.';
+comment on column private.crm_operation_state.wish is
+  'What was asked for while the run was under way and is not part of it: entities, direction, phases, full, trigger, by. The run that follows it does that.';
 comment on column private.crm_operation_state.resume_at is 'When a run that waits for the CRM''s quota goes on by itself.';
 
 -- Read by everybody in the workspace, written by functions only.

@@ -38,7 +38,7 @@ export interface SessionDeps {
 }
 
 export interface SessionKeeper {
-  /** Runs a call with a token that works. One refusal is answered by one renewal and one more try. */
+  /** Runs a call with a token that works. A refusal is answered by one renewal at most, here or by another worker, and another try. */
   use<T>(call: (session: CrmSession) => Promise<T>): Promise<T>;
 }
 
@@ -71,25 +71,39 @@ export function keepSession(deps: SessionDeps): SessionKeeper {
         return await call(forProvider(session));
       } catch (error) {
         if (!isExpiredSession(error)) throw error;
-        current = session.version === current?.version ? await renew(session) : current;
-        return call(forProvider(current ?? session)).catch(refusedAgain);
       }
+      if (session.version === current?.version) current = await renew(session);
+      const second = await fresh();
+      try {
+        return await call(forProvider(second));
+      } catch (error) {
+        if (!isExpiredSession(error)) throw error;
+      }
+      // Where renewing ends the older token, another worker's renewal may have ended this one.
+      current = await deps.store.load();
+      if (current.version === second.version) throw reconnect();
+      return call(forProvider(current)).catch(refusedAgain);
     },
   };
 }
 
-/** Inside the lock: if another worker renewed meanwhile, its tokens are the ones to use. */
+/** Inside the lock: if another worker renewed meanwhile, or a person reconnected, those tokens are the ones to use. */
 async function renewed(deps: SessionDeps, store: TokenStore, stale: StoredSession): Promise<StoredSession> {
   const stored = await store.load();
   if (stored.version !== stale.version) return stored;
   if (stored.refresh_token === null) throw reconnect();
-  const tokens = await deps.provider.refresh({
-    refreshToken: stored.refresh_token,
-    clientSecret: await store.clientSecret(),
-    environment: stored.environment,
-  });
-  await store.store(stored.version, tokenSet(tokens, stored.refresh_token));
-  return store.load();
+  const { refresh_token: refreshToken, environment } = stored;
+  const clientSecret = await store.clientSecret();
+  try {
+    const tokens = await deps.provider.refresh({ refreshToken, clientSecret, environment });
+    await store.store(stored.version, tokenSet(tokens, refreshToken));
+    return store.load();
+  } catch (error) {
+    // A reconnect takes no lock: the CRM then refuses the token that it has replaced, and nothing is wrong.
+    const latest = await store.load();
+    if (latest.version !== stored.version) return latest;
+    throw error;
+  }
 }
 
 function tokenSet(tokens: CrmTokens, refreshToken: string): TokenSet {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Db } from "../types.ts";
+import { shownMessage } from "./message.ts";
 import { json, parseOne, parseRow } from "./rows.ts";
 import type { RunRef } from "./run.ts";
 
@@ -21,7 +22,7 @@ export type StoredHighWater = z.infer<typeof highWater>;
 export interface MergePage {
   entity: string;
   records: readonly object[];
-  rejected: readonly object[];
+  rejected: readonly { message: string }[];
   checkpoint: object;
   /** Kept for the next incremental run once the entity is done. */
   cursor: StoredHighWater | null;
@@ -37,7 +38,7 @@ export async function mergePage(db: Db, run: RunRef, page: MergePage): Promise<M
       run.fence,
       page.entity,
       json(page.records),
-      json(page.rejected),
+      json(page.rejected.map((one) => ({ ...one, message: shownMessage(one.message) }))),
       json(page.checkpoint),
       page.cursor === null ? null : json(page.cursor),
     ],
