@@ -69,18 +69,6 @@ as $$
   where f.key not in ('$company', '$contact', '$owner')
 $$;
 
--- What our records are called.
-create function private.crm_record_names(p_entity text, p_records uuid[]) returns table (record_id uuid, name text)
-language plpgsql
-stable
-set search_path = ''
-as $$
-begin
-  return query execute format('select t.id, t.name::text from public.%I t where t.id = any ($1)', (
-    select e.table_name from private.crm_entities e where e.entity_type = p_entity)) using p_records;
-end
-$$;
-
 create function private.crm_add_plan(
   p_operation uuid, p_entity text, p_side text, p_counts jsonb, p_samples private.crm_plan_sample[], p_reached uuid default null
 ) returns void
@@ -110,5 +98,5 @@ as $$
   where s.place <= 20;
 $$;
 
-revoke execute on function private.crm_plan_fields(jsonb), private.crm_record_names(text, uuid[]),
+revoke execute on function private.crm_plan_fields(jsonb),
   private.crm_add_plan(uuid, text, text, jsonb, private.crm_plan_sample[], uuid) from public, anon, authenticated, service_role;

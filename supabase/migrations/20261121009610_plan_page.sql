@@ -103,7 +103,7 @@ as $$
       coalesce(i -> 'values', '{}') as fields, coalesce(i -> 'relations', '{}') as relations
     from jsonb_array_elements(p_items) i
     union all
-    -- A record that waits for its parent to be created goes after it.
+    -- What waits for its company or contact to be created goes after it.
     select w, null, 'created', '{}', '{}' from unnest(p_waiting) w
   ),
   left_over as (
@@ -136,6 +136,10 @@ declare
   v_seen private.crm_plan_sample[];
 begin
   begin
+    -- The plan has read what the sync would have read by now, and the push asks for that.
+    insert into private.crm_cursors (config_id, entity_type, cursor)
+    select v_operation.config_id, p_entity, '{}' where v_operation.direction <> 'to_crm'
+    on conflict do nothing;
     perform private.crm_begin_push(p_operation, p_fence, p_entity);
     v_ids := array(
       select x.record_id
@@ -152,7 +156,6 @@ begin
       select x.record_id
       from private.crm_outbox x
       where x.config_id = v_operation.config_id and x.entity_type = p_entity and x.record_id = any (v_ids)
-        and x.not_before <= clock_timestamp()
         and not exists (select from jsonb_array_elements(v_items) i where (i ->> 'key')::uuid = x.record_id)
         and not exists (
           select from private.crm_record_links l
