@@ -75,6 +75,7 @@ create index crm_sync_logs_operation_idx on public.crm_sync_logs (workspace_id, 
 create index crm_sync_logs_recent_idx on public.crm_sync_logs (workspace_id, started_at desc);
 comment on table public.crm_sync_logs is 'Counts of one run per entity and direction.';
 comment on column public.crm_sync_logs.records_synced is 'Created, updated, deleted and unchanged: on both sides alike after the run.';
+comment on column public.crm_sync_logs.error_details is 'Failures by cause: [{"code", "field", "records", "message"}], at most 20. The records themselves are in crm_sync_errors.';
 comment on column public.crm_sync_logs.records_skipped is 'Left out by a setting, such as create_when_missing = false.';
 
 -- Which worker may write, and where the next one goes on. A worker whose fence is not the one stored here writes nothing.

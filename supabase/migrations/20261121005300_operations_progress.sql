@@ -86,6 +86,25 @@ as $$
   ) e
 $$;
 
+-- The failures of a run by cause, the most frequent first, each with one of its sentences.
+create function private.crm_error_details(p_operation uuid, p_entity text, p_direction text) returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_agg(to_jsonb(c) order by c.records desc, c.code)
+  from (
+    select e.code, e.field, count(*) as records, min(e.message) as message
+    from public.crm_sync_errors e
+    join public.crm_sync_operations o on o.id = e.operation_id
+    where e.workspace_id = o.workspace_id and e.operation_id = p_operation and e.entity_type = p_entity and e.direction = p_direction
+      and e.status <> 'resolved' and num_nonnulls(e.crm_record_id, e.record_id) > 0
+    group by e.code, e.field
+    order by count(*) desc, e.code
+    limit 20
+  ) c
+$$;
+
 -- What a log says of itself when its run has ended.
 create function private.crm_close_logs(p_operation uuid, p_outcome text) returns void
 language sql
@@ -97,7 +116,8 @@ as $$
       when p_outcome = 'failed' then 'failed'
       else 'partial'
     end,
-    completed_at = clock_timestamp(),
+    error_message = case when l.records_failed > 0 then format('%s records could not be synced.', l.records_failed) end,
+    error_details = private.crm_error_details(l.operation_id, l.entity_type, l.sync_direction), completed_at = clock_timestamp(),
     sync_duration_ms = (extract(epoch from clock_timestamp() - l.started_at) * 1000)::int
   where l.operation_id = p_operation and l.completed_at is null
 $$;
@@ -189,7 +209,7 @@ $$;
 revoke execute on function
   private.crm_progress(jsonb, text, jsonb, timestamptz), private.crm_set_totals(uuid, bigint, jsonb),
   private.crm_note_error(uuid, bigint, text, text, text, text), private.crm_counts(public.crm_sync_logs), private.crm_results(uuid),
-  private.crm_close_logs(uuid, text),
+  private.crm_error_details(uuid, text, text), private.crm_close_logs(uuid, text),
   private.crm_finish(uuid, bigint, text, text, timestamptz), private.crm_note_outcome(public.crm_sync_operations, text),
   private.crm_stop_run(uuid, text)
   from public, anon, authenticated, service_role;

@@ -32,7 +32,8 @@ as $$
   cross join lateral (
     select count(*) as records
     from private.crm_outbox x
-    where x.config_id = p_config and x.entity_type = e.entity and p_wish ->> 'direction' <> 'from_crm'
+    where x.config_id = p_config and x.entity_type = e.entity and not x.dead and x.not_before <= clock_timestamp()
+      and p_wish ->> 'direction' <> 'from_crm'
   ) outbox
 $$;
 
