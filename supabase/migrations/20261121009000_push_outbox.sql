@@ -146,3 +146,52 @@ $$;
 
 revoke execute on function private.crm_pushers(text, uuid[]), private.crm_enqueue_records(uuid, uuid, text, uuid[]),
   private.crm_make_outbox_trigger(text) from public, anon, authenticated, service_role;
+
+-- Records of a connection that somebody edited since the CRM was last told: for one that begins to push, or pushes again.
+create function private.crm_enqueue_edited(p_config uuid, p_entity text) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  execute format($sql$
+    insert into private.crm_outbox (config_id, entity_type, record_id, workspace_id)
+    select l.config_id, l.entity_type, l.record_id, l.workspace_id
+    from private.crm_record_links l
+    left join public.%I t on t.id = l.record_id
+    where l.config_id = $1 and l.entity_type = $2 and l.crm_deleted_at is null
+      and (t.id is null or t.updated_at > l.merged_at or l.merged_at is null or l.app_edited_at is not null)
+    order by l.record_id
+    on conflict do nothing
+  $sql$, (select e.table_name from private.crm_entities e where e.entity_type = p_entity)) using p_config, p_entity;
+end
+$$;
+
+-- Definer: an admin changes the settings of a connection; what follows for the outbox is internal.
+create function private.follow_push_settings() returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_entity text;
+  v_before text[] := case when old.status <> 'disconnected' and old.sync_direction <> 'pull' then old.sync_entities else '{}' end;
+  v_after text[] := case when new.status <> 'disconnected' and new.sync_direction <> 'pull' then new.sync_entities else '{}' end;
+begin
+  -- Which of our records belong into the CRM is asked anew.
+  delete from private.crm_push_starts s where s.config_id = new.id;
+  delete from private.crm_outbox o where o.config_id = new.id and o.entity_type <> all (v_after);
+  if new.status = 'disconnected' then
+    delete from private.crm_dirty d where d.config_id = new.id;
+  end if;
+  for v_entity in select unnest(v_after) except select unnest(v_before) loop
+    perform private.crm_enqueue_edited(new.id, v_entity);
+  end loop;
+  return null;
+end
+$$;
+revoke execute on function private.crm_enqueue_edited(uuid, text), private.follow_push_settings() from public, anon, authenticated, service_role;
+
+create trigger follow_push_settings after update of status, sync_direction, sync_entities, sync_rules on public.crm_sync_configs
+  for each row when ((old.status = 'disconnected', old.sync_direction, old.sync_entities, old.sync_rules)
+    is distinct from (new.status = 'disconnected', new.sync_direction, new.sync_entities, new.sync_rules))
+  execute function private.follow_push_settings();

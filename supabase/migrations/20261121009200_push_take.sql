@@ -171,7 +171,7 @@ declare
   v_allowed uuid[] := '{}';
   v_waiting uuid[] := '{}';
 begin
-  if p_context.may_create and cardinality(v_links) < cardinality(p_due) then
+  if p_context.may_create and (select count(*) from unnest(v_links) l where l.crm_deleted_at is null) < cardinality(p_due) then
     v_allowed := private.crm_filter_allows(v_merge.config_id, v_merge.entity, array(
       select o.record_id from unnest(v_ours) o where o.deleted_at is null));
     v_waiting := private.crm_outbox_waiting(p_context, p_due, v_ours);
