@@ -2,6 +2,7 @@ import type { CrmProvider, ProviderId } from "../crm/contract.ts";
 import { isFenced } from "../db/types.ts";
 import type { Logger } from "../log/logger.ts";
 import { type Checkpoint, type Phase, parseCheckpoint, phasesLeft } from "./checkpoint.ts";
+import { dryRun } from "./dryRun.ts";
 import { endAfter } from "./failures.ts";
 import { NOTHING } from "./mergeBatch.ts";
 import { runPhase } from "./phases.ts";
@@ -65,7 +66,8 @@ export async function runSlice(
   const claim = await deps.store.claim({ ...request, leaseSeconds: deps.limits.leaseSeconds });
   if (claim === null) return "nothing_to_do";
   const log = deps.log.with({ operation_id: claim.operation_id, config_id: claim.config_id, slice: claim.slice });
-  const slice = openSlice({ ...deps, log }, claim);
+  const own = { ...deps, log };
+  const slice = openSlice(claim.operation === "plan" ? dryRun(own) : own, claim);
   const stopBeating = keepLease(slice);
   const began = deps.now().getTime();
   const ending = await worked(slice).finally(stopBeating);

@@ -29,6 +29,13 @@ export interface Page {
   cursor: StoredHighWater | null;
 }
 
+/** In place of merging and pushing, for a run that only plans. */
+export interface PlanVerbs {
+  page(run: RunRef, page: Page): Promise<MergeCounts>;
+  /** Looks at the next records of ours; false when those were the last. */
+  push(run: RunRef, entity: EntityType, limit: number): Promise<boolean>;
+}
+
 /** What a slice needs from the database. Every verb that names a run fails once the run belongs to another worker. */
 export interface SyncStore {
   claim(request: { operation: string | null; holder: string; leaseSeconds: number }): Promise<Claim | null>;
@@ -40,6 +47,7 @@ export interface SyncStore {
   setTotals(run: RunRef, totals: Record<string, number | null>): Promise<void>;
   keepCheckpoint(run: RunRef, checkpoint: Checkpoint): Promise<void>;
   mergePage(run: RunRef, page: Page): Promise<MergeCounts>;
+  plan: PlanVerbs;
   dueDirty(run: RunRef, entity: EntityType, limit: number): Promise<DirtyRow[]>;
   settleDirty(run: RunRef, entity: EntityType, done: readonly DirtyRow[]): Promise<void>;
   /** How many of our records are due to go to the CRM. */

@@ -246,6 +246,10 @@ export function storeOf(run: FakeRun, claim: Partial<Claim> = {}): SyncStore {
         conflicts: 0,
       };
     },
+    plan: {
+      page: () => Promise.reject(new Error("not part of a sync")),
+      push: () => Promise.reject(new Error("not part of a sync")),
+    },
     incrementalCursor: async (_config, entity) => run.cursors.get(entity) ?? null,
     upsertOwners: async () => run.before("upsertOwners"),
     async connectionFailed(_config, reason) {
