@@ -93,7 +93,11 @@ describe("control over runs", () => {
         where o.config_id = ${config} and o.status = 'running'`;
       const cancel =
         sql`select id from public.crm_sync_operations where config_id = ${config} and status in ('queued', 'running', 'paused')`.then(
-          ([live]) => (live ? world.people.member.rpc("crm_cancel_sync", { operation_id: live.id as string }) : null),
+          async ([live]) => {
+            if (!live) return;
+            const { error } = await world.people.member.rpc("crm_cancel_sync", { operation_id: live.id as string });
+            if (error) throw error;
+          },
         );
       await Promise.all([
         rpc(world.people.member, "crm_start_sync"),

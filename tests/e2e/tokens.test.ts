@@ -54,6 +54,34 @@ describe.each(["salesforce", "hubspot"] as const)("the tokens of %s, with severa
     expect(held?.version).toBe(3);
   });
 
+  test("a disconnect waits for the refresh that is under way, and revokes the newest token", async () => {
+    const [person] =
+      await sql`select user_id as id from public.workspace_members where workspace_id = ${world.workspaceId} and role = 'admin'`;
+    const [held] = await sql`select version from private.crm_credentials where config_id = ${config}`;
+    let answered = false;
+    const disconnected = await sql.begin(async (refresh) => {
+      await refresh`select private.crm_lock_tokens(${config})`;
+      const [{ pid } = { pid: 0 }] = await refresh`select pg_backend_pid() as pid`;
+      const answer = openSql();
+      const leaving = answer`select private.crm_disconnect(${person?.id}, ${config}) as tokens`.then((rows) => {
+        answered = true;
+        return rows[0]?.tokens as { refresh_token: string };
+      });
+      const waits = async () =>
+        (
+          await sql`select from pg_stat_activity where ${pid}::int = any (pg_blocking_pids(pid)) and query like '%crm_disconnect%'`
+        ).length;
+      await expect.poll(waits).toBe(1);
+      expect(answered).toBe(false);
+      const tokens = { access_token: "newest", refresh_token: "newest-refresh" };
+      await refresh`select private.crm_store_tokens(${config}, ${held?.version}, ${JSON.stringify(tokens)}::text::jsonb)`;
+      return { leaving, end: () => answer.end() };
+    });
+    expect((await disconnected.leaving).refresh_token).toBe("newest-refresh");
+    await disconnected.end();
+    await connect(world, provider);
+  });
+
   test("an access that was withdrawn puts the connection into error, and a reconnect keeps what it had", async () => {
     await sync(world, config);
     const kept = () => sql`

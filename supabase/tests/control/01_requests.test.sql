@@ -139,7 +139,7 @@ select is((pg_temp.live()).follow_up, true, 'and follows it');
 select pg_temp.finish_run();
 select is((select array_agg(entity_type) from private.crm_cursors where config_id = (select id from c)), '{contacts}', 'then the cursors of the chosen entities are gone');
 select is((select count(*) from private.crm_record_links where config_id = (select id from c)), 6::bigint, 'and all links are there');
-select is((select string_agg(action || ' ' || (detail ->> 'entities'), ', ') from crm_audit_log where action = 'full_resync'), 'full_resync ["accounts"]', 'which is audited');
+select is((select string_agg(action || ' ' || (detail ->> 'entities'), ', ') from crm_audit_log where action = 'full_resync' and workspace_id = (select id from w)), 'full_resync ["accounts"]', 'which is audited');
 
 -- Estimates
 select is((pg_temp.live()).estimated_records, 3, 'an entity that is read in full has about as many records as links');

@@ -136,7 +136,7 @@ begin
 end $$;
 select is(pg_temp.left_over(), null, 'nothing else that belonged to it is left');
 select is((select count(*) from private.crm_journal where operation_id = (select id from op)), 0::bigint, 'neither is its journal');
-select results_eq($$ select detail ->> 'name', actor_id from crm_audit_log where action = 'removed' $$, $$ values ('org1', pg_temp.person('admin')) $$, 'the audit log knows who removed what');
+select results_eq($$ select detail ->> 'name', actor_id from crm_audit_log where action = 'removed' and workspace_id = (select id from w) $$, $$ values ('org1', pg_temp.person('admin')) $$, 'the audit log knows who removed what');
 
 select * from finish();
 rollback;

@@ -106,7 +106,7 @@ create temp table op on commit drop as select pg_temp.rpc('member', 'crm_plan_sy
 create temp table k on commit drop as select * from private.crm_claim((select id from op), 'w', 60);
 select results_eq('select operation, phases from k', $$ values ('plan', '{pull,push}'::text[]) $$, 'a member can; the worker is told that it is a plan');
 select is(pg_temp.rpc('member', 'crm_plan_sync(%L)'), 'PC006', 'there is no second plan beside it');
-select is((select detail - '{entities}'::text[] from crm_audit_log where action = 'planned'), '{"direction": "bidirectional"}'::jsonb, 'a plan is audited');
+select is((select detail - '{entities}'::text[] from crm_audit_log where action = 'planned' and workspace_id = (select id from w)), '{"direction": "bidirectional"}'::jsonb, 'a plan is audited');
 
 -- Every row of every table, with the transaction that wrote it; only what is the plan's own is left out.
 create function pg_temp.fingerprint() returns jsonb language plpgsql as $$
