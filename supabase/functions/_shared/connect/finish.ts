@@ -56,6 +56,7 @@ async function save(deps: ConnectDeps, user: User, { attempt, provider, tokens, 
       instance_url: account.instanceUrl,
       user_id: account.userId,
       user_email: account.userEmail,
+      time_zone: account.timeZone ?? null,
     },
     tokens: {
       access_token: tokens.accessToken,

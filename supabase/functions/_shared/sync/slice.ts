@@ -3,6 +3,7 @@ import { isFenced } from "../db/types.ts";
 import type { Logger } from "../log/logger.ts";
 import { type Checkpoint, type Place, parseCheckpoint, placesLeft } from "./checkpoint.ts";
 import { endAfter } from "./failures.ts";
+import { type Gate, openGate } from "./gate.ts";
 import { NOTHING } from "./mergeBatch.ts";
 import { prepare } from "./prepare.ts";
 import { pullEntity } from "./pull.ts";
@@ -40,6 +41,7 @@ export interface Slice {
   run: RunRef;
   crm: CrmProvider;
   session: SessionKeeper;
+  gate: Gate;
   /** As of the last page that was merged; null before the first of the run. */
   checkpoint: Checkpoint | null;
   /** A field, an entity or the owners were left out, so the run cannot end as a success. Failed records the database counts itself. */
@@ -79,19 +81,23 @@ function openSlice(deps: SliceDeps, claim: Claim): Slice {
   const crm = deps.provider(claim.crm_provider);
   const store = deps.store.tokens(claim.config_id, claim.crm_provider);
   const deadline = deps.now().getTime() + deps.limits.sliceMs;
+  const remainingMs = () => deadline - deps.now().getTime();
+  const calls = deps.store.calls(claim.config_id, claim.crm_provider);
+  const gate = openGate({ ...deps, store: calls, remainingMs }, claim.crm_provider, "incremental");
   const checkpoint = parseCheckpoint(claim.checkpoint);
   return {
     deps,
     claim,
     run: { operation: claim.operation_id, fence: claim.fence },
     crm,
-    session: keepSession({ store, provider: crm, now: deps.now }),
+    session: keepSession({ store, provider: crm, now: deps.now, gate }),
+    gate,
     checkpoint,
     partial: checkpoint?.partial ?? false,
     counts: NOTHING,
     recordsRead: 0,
     mergeMs: 0,
-    remainingMs: () => deadline - deps.now().getTime(),
+    remainingMs,
   };
 }
 

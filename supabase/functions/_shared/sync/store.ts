@@ -2,6 +2,7 @@ import type { EntityType, ProviderId } from "../crm/contract.ts";
 import type { MergeCounts, OwnerRow, StoredHighWater } from "../db/sql/merge.ts";
 import type { Claim, Outcome, RunError, RunRef } from "../db/sql/run.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import type { CallStore } from "./gate.ts";
 import type { MergeRecord, Rejection } from "./mapping/plan.ts";
 import type { TokenStore } from "./session.ts";
 
@@ -29,4 +30,5 @@ export interface SyncStore {
   upsertOwners(config: string, owners: readonly OwnerRow[]): Promise<void>;
   connectionFailed(config: string, reason: string): Promise<void>;
   tokens(config: string, provider: ProviderId): TokenStore;
+  calls(config: string, provider: ProviderId): CallStore;
 }
