@@ -2442,6 +2442,7 @@ export type Database = {
           records: number;
         }[];
       };
+      crm_create_webhook_url: { Args: { config_id: string }; Returns: string };
       crm_pause_sync: {
         Args: { config_id: string };
         Returns: {
