@@ -27,6 +27,27 @@ comment on function private.crm_queue_depths() is 'Records per connection that w
 revoke execute on function private.crm_queue_depths() from public, anon;
 grant execute on function private.crm_queue_depths() to authenticated, service_role;
 
+-- Definer: as above. Null where nobody has said how many calls a day has.
+create function private.crm_calls_left_today(p_config uuid) returns int
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  return (
+    select greatest(n.day_left - n.counted, 0)
+    from private.crm_quotas q
+    join public.crm_sync_configs c on c.id = q.config_id
+    cross join lateral private.crm_current_quota(q, c.crm_provider, now()) n
+    where q.config_id = p_config
+      and (c.workspace_id = any (array(select private.my_workspace_ids())) or (select auth.role()) = 'service_role')
+  );
+end
+$$;
+revoke execute on function private.crm_calls_left_today(uuid) from public, anon;
+grant execute on function private.crm_calls_left_today(uuid) to authenticated, service_role;
+
 -- How long a connection may go without a success before somebody should know: twice what its frequency promises.
 create function private.crm_patience(p_frequency text) returns interval
 language sql
@@ -70,7 +91,8 @@ create view public.crm_sync_health with (security_invoker = true) as
 select c.workspace_id, c.id as config_id, c.name, c.crm_provider, v.status, v.advice,
   r.last_success_at, extract(epoch from now() - coalesce(r.last_success_at, c.created_at))::int as lag_seconds, c.next_sync_at,
   q.to_push + q.to_fetch as queue_depth, q.to_push, q.to_fetch, q.waiting_since,
-  e.open_errors, e.dead_errors, l.error_rate_24h, k.pending_conflicts, r.p95_duration_seconds
+  e.open_errors, e.dead_errors, l.error_rate_24h, k.pending_conflicts, r.p95_duration_seconds,
+  private.crm_calls_left_today(c.id) as quota_left
 from public.crm_sync_configs c
 left join private.crm_queue_depths() q on q.config_id = c.id
 cross join lateral (
@@ -111,6 +133,7 @@ comment on view public.crm_sync_health is
 comment on column public.crm_sync_health.lag_seconds is 'Since the last run that got through, completed or partial; since connecting where none has.';
 comment on column public.crm_sync_health.queue_depth is 'Records that wait: to_push for the way to the CRM, to_fetch for a look at what was named there.';
 comment on column public.crm_sync_health.error_rate_24h is 'Failed records per processed record of the runs that began in the last 24 hours, 0 to 1; null without runs.';
+comment on column public.crm_sync_health.quota_left is 'Calls that the CRM still allows today; null where no limit is known.';
 comment on column public.crm_sync_health.p95_duration_seconds is 'Of the runs of the last 7 days that got through.';
 
 revoke all on public.crm_sync_health from public, anon, authenticated, service_role;

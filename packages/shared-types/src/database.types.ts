@@ -2323,6 +2323,7 @@ export type Database = {
           p95_duration_seconds: number | null;
           pending_conflicts: number | null;
           queue_depth: number | null;
+          quota_left: number | null;
           status: string | null;
           to_fetch: number | null;
           to_push: number | null;
@@ -2539,6 +2540,7 @@ export type Database = {
           records: number;
         }[];
       };
+      crm_create_webhook_url: { Args: { config_id: string }; Returns: string };
       crm_operation_timeline: {
         Args: { operation_id: string };
         Returns: {

@@ -134,6 +134,11 @@ select is(pg_temp.verdict(), 'attention: Paused. Resume it when it may sync agai
 update crm_sync_configs set status = 'error', status_reason = 'Access was withdrawn.' where id = (select id from c);
 select is(pg_temp.verdict(), 'broken: Access was withdrawn. Reconnect the CRM; mappings and links are kept.', 'a withdrawn access is said first');
 
+select is((pg_temp.health()).quota_left, null, 'calls are not counted where no limit is known');
+insert into private.crm_quotas (config_id, day_limit, day_left, counted, as_of) select id, 1000, 400, 25, now() from c;
+select is((pg_temp.health()).quota_left, 375, 'else what the CRM said last, less what was called since');
+select is(pg_temp.try_as('outsider', format('select coalesce(private.crm_calls_left_today(%L)::text, ''hidden'')', (select id from c))), 'hidden', 'to its own people');
+
 -- What waits
 update crm_sync_configs set status = 'connected', status_reason = null where id = (select id from c);
 insert into private.crm_outbox (config_id, entity_type, record_id, workspace_id, not_before, dead) select c.id, 'contacts', gen_random_uuid(), w.id, v.t, v.d from c, w, (values (now(), false), (now() + interval '1 minute', false), ('infinity'::timestamptz, false), (now(), true)) v (t, d);

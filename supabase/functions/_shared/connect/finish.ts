@@ -60,6 +60,7 @@ async function save(deps: ConnectDeps, user: User, granted: Granted): Promise<st
       instance_url: account.instanceUrl,
       user_id: account.userId,
       user_email: account.userEmail,
+      time_zone: account.timeZone ?? null,
     },
     tokens: {
       access_token: tokens.accessToken,

@@ -356,6 +356,15 @@ describe.each(SUBJECTS)("writing with the $id provider", (subject: Subject) => {
       );
     });
 
+    it("tells how long a look-up may have to wait, and finds by unique fields without waiting", async () => {
+      expect(provider.lookUpLagMs).toBe(subject.id === "hubspot" ? 60_000 : 0);
+      mock.control.knobs({ searchLagMs: 60_000 });
+      const createdAfter = since();
+      const id = await make("contacts", "Fresh", { fields: { [emailField]: "fresh@firm.example" } });
+      const found = await lookUp("contacts", [{ key: "f", email: "fresh@firm.example", createdAfter }]);
+      expect(found).toEqual(new Map([["f", id]]));
+    });
+
     it("leaves out what is ambiguous, what is older and what two claim", async () => {
       const createdAfter = since();
       await make("accounts", "Twin");

@@ -1,4 +1,5 @@
 import type { SyncStore } from "../sync/store.ts";
+import { callStore } from "./sql/calls.ts";
 import { incrementalCursor, mergePage, upsertOwners } from "./sql/merge.ts";
 import { beginPush, dueDirty, settleDirty, settleOutbound, takeOutbound } from "./sql/outbound.ts";
 import { planPage, planPush } from "./sql/plan.ts";
@@ -30,5 +31,6 @@ export function syncStore(db: Db): SyncStore {
     upsertOwners: (config, owners) => upsertOwners(db, config, owners),
     connectionFailed: (config, reason) => connectionFailed(db, config, reason),
     tokens: (config, provider) => tokenStore(db, config, provider),
+    calls: (config, provider) => callStore(db, config, provider),
   };
 }

@@ -41,6 +41,7 @@ interface RouteOf<A extends Auth, Input> {
 /** A route with its types closed over, so that routes of every kind fit in one table. */
 export interface Route {
   method: "GET" | "POST";
+  /** One that ends in /* takes one more segment, which is a secret: it is in no log and no answer. */
   path: string;
   answer: (request: Request, services: Services, requestId: string, log: Logger) => Promise<Reply>;
 }
@@ -94,7 +95,7 @@ export function handle(
 ): (request: Request) => Promise<Response> {
   return async (request) => {
     const requestId = services.newRequestId();
-    const path = pathWithin(name, request.url);
+    const path = known(routes, pathWithin(name, request.url));
     const log = services.log.with({ request_id: requestId, method: request.method, path });
     try {
       const found = find(routes, request.method, path);
@@ -111,6 +112,12 @@ function pathWithin(name: string, url: string): string {
   const path = new URL(url).pathname.replace(/^\/functions\/v1(?=\/)/, "");
   const inner = path.startsWith(`/${name}`) ? path.slice(name.length + 1) : path;
   return inner.replace(/\/+$/, "") || "/";
+}
+
+/** The path as the routes name it. */
+function known(routes: readonly Route[], path: string): string {
+  const open = path.replace(/[^/]+$/, "*");
+  return routes.some((candidate) => candidate.path === open) ? open : path;
 }
 
 function find(routes: readonly Route[], method: string, path: string): Route | Response {

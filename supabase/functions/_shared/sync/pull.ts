@@ -35,6 +35,7 @@ export async function pullEntity(slice: Slice, place: Place): Promise<EntityEnd>
 async function reader(slice: Slice, place: Place, plan: MappingPlan): Promise<ReadAhead> {
   const { crm, session, deps } = slice;
   const since = await highWater(slice, place.entity);
+  slice.gate.purpose = since === null ? "backfill" : "incremental";
   const read = async (cursor: PageCursor | null) => {
     const request = { entity: place.entity, fields: plan.crmFields, cursor, since, pageSize: deps.limits.pageSize };
     const page = await patiently(waiting(slice), () => session.use((one) => crm.readPage(one, request)));

@@ -1,5 +1,6 @@
 import type { CrmProvider, CrmSession, CrmTokens } from "../crm/contract.ts";
 import { failure, isExpiredSession } from "../crm/errors.ts";
+import type { Gate } from "./gate.ts";
 
 /** Tokens this close to their end are renewed before they are used. */
 const RENEW_BEFORE_MS = 5 * 60_000;
@@ -35,6 +36,8 @@ export interface SessionDeps {
   store: TokenStore;
   provider: Pick<CrmProvider, "refresh">;
   now: () => Date;
+  /** Stands before every call; absent where nothing is counted. */
+  gate?: Gate;
 }
 
 export interface SessionKeeper {
@@ -64,25 +67,34 @@ export function keepSession(deps: SessionDeps): SessionKeeper {
     return current;
   };
 
+  const attempt = async <T>(call: (session: CrmSession) => Promise<T>): Promise<T> => {
+    const ask = (session: StoredSession) => call(forProvider(session, deps.gate));
+    const session = await fresh();
+    try {
+      return await ask(session);
+    } catch (error) {
+      if (!isExpiredSession(error)) throw error;
+    }
+    if (session.version === current?.version) current = await renew(session);
+    const second = await fresh();
+    try {
+      return await ask(second);
+    } catch (error) {
+      if (!isExpiredSession(error)) throw error;
+    }
+    // Where renewing ends the older token, another worker's renewal may have ended this one.
+    current = await deps.store.load();
+    if (current.version === second.version) throw reconnect();
+    return ask(current).catch(refusedAgain);
+  };
+
   return {
     async use(call) {
-      const session = await fresh();
       try {
-        return await call(forProvider(session));
+        return await attempt(call);
       } catch (error) {
-        if (!isExpiredSession(error)) throw error;
+        throw deps.gate === undefined ? error : await deps.gate.explain(error);
       }
-      if (session.version === current?.version) current = await renew(session);
-      const second = await fresh();
-      try {
-        return await call(forProvider(second));
-      } catch (error) {
-        if (!isExpiredSession(error)) throw error;
-      }
-      // Where renewing ends the older token, another worker's renewal may have ended this one.
-      current = await deps.store.load();
-      if (current.version === second.version) throw reconnect();
-      return call(forProvider(current)).catch(refusedAgain);
     },
   };
 }
@@ -119,11 +131,12 @@ function remaining(session: StoredSession, now: Date): number {
   return session.expires_at === null ? Number.POSITIVE_INFINITY : session.expires_at.getTime() - now.getTime();
 }
 
-function forProvider(session: StoredSession): CrmSession {
+function forProvider(session: StoredSession, gate: Gate | undefined): CrmSession {
   return {
     accessToken: session.access_token,
     instanceUrl: session.instance_url,
     externalAccountId: session.external_account_id,
+    ...(gate === undefined ? {} : { gate }),
   };
 }
 

@@ -4,6 +4,7 @@ import type { Logger } from "../log/logger.ts";
 import { type Checkpoint, type Phase, parseCheckpoint, phasesLeft } from "./checkpoint.ts";
 import { dryRun } from "./dryRun.ts";
 import { endAfter } from "./failures.ts";
+import { type Gate, openGate } from "./gate.ts";
 import { NOTHING } from "./mergeBatch.ts";
 import { runPhase } from "./phases.ts";
 import { prepare } from "./prepare.ts";
@@ -42,6 +43,7 @@ export interface Slice {
   run: RunRef;
   crm: CrmProvider;
   session: SessionKeeper;
+  gate: Gate;
   /** As of the last page or batch that is done; null before the first of the run. */
   checkpoint: Checkpoint | null;
   /** A field, an entity or the owners were left out, so the run cannot end as a success. Failed records the database counts itself. */
@@ -86,20 +88,24 @@ function openSlice(deps: SliceDeps, claim: Claim): Slice {
   const crm = deps.provider(claim.crm_provider);
   const store = deps.store.tokens(claim.config_id, claim.crm_provider);
   const deadline = deps.now().getTime() + deps.limits.sliceMs;
+  const remainingMs = () => deadline - deps.now().getTime();
+  const calls = deps.store.calls(claim.config_id, claim.crm_provider);
+  const gate = openGate({ ...deps, store: calls, remainingMs }, claim.crm_provider, "incremental");
   const checkpoint = parseCheckpoint(claim.checkpoint);
   return {
     deps,
     claim,
     run: { operation: claim.operation_id, fence: claim.fence },
     crm,
-    session: keepSession({ store, provider: crm, now: deps.now }),
+    session: keepSession({ store, provider: crm, now: deps.now, gate }),
+    gate,
     checkpoint,
     partial: checkpoint?.partial ?? false,
     counts: NOTHING,
     sent: NOTHING_SENT,
     recordsRead: 0,
     mergeMs: 0,
-    remainingMs: () => deadline - deps.now().getTime(),
+    remainingMs,
   };
 }
 

@@ -3,6 +3,7 @@ import type { MergeCounts, OwnerRow, StoredHighWater } from "../db/sql/merge.ts"
 import type { DirtyRow, OutboundItem, OutboundResult, PushCounts } from "../db/sql/outbound.ts";
 import type { Claim, Outcome, RunError, RunRef } from "../db/sql/run.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import type { CallStore } from "./gate.ts";
 import type { MergeRecord, Rejection } from "./mapping/plan.ts";
 import type { TokenStore } from "./session.ts";
 
@@ -59,4 +60,5 @@ export interface SyncStore {
   upsertOwners(config: string, owners: readonly OwnerRow[]): Promise<void>;
   connectionFailed(config: string, reason: string): Promise<void>;
   tokens(config: string, provider: ProviderId): TokenStore;
+  calls(config: string, provider: ProviderId): CallStore;
 }

@@ -9,6 +9,7 @@ import {
 } from "../crm/contract.ts";
 import { DbFailure, FENCED } from "../db/types.ts";
 import { createLogger } from "../log/logger.ts";
+import type { CallStore } from "./gate.ts";
 import type { StoredSession } from "./session.ts";
 import type { SliceDeps, SliceLimits } from "./slice.ts";
 import type { Claim, Outcome, Page, RunError, SyncStore } from "./store.ts";
@@ -255,6 +256,7 @@ export function storeOf(run: FakeRun, claim: Partial<Claim> = {}): SyncStore {
     async connectionFailed(_config, reason) {
       run.connectionReason = reason;
     },
+    calls: () => freeCalls,
     tokens: () => ({
       load: async () => structuredClone(run.session),
       async store(version, tokens) {
@@ -296,3 +298,9 @@ export const trouble = (
   kind: "transient" | "rate_limited" | "revoked" | "rejected",
   more: { code?: string; retryAfterMs?: number; until?: string } = {},
 ) => new CrmFailure({ kind, code: more.code ?? kind, userMessage: `The CRM says ${kind}.`, ...more });
+
+/** As many calls as anybody wants. */
+export const freeCalls: CallStore = {
+  take: async ({ wanted }) => ({ granted: wanted, wait_ms: 0, spacing_ms: 0, tolerance_ms: 60_000, until: null }),
+  tell: async () => {},
+};
