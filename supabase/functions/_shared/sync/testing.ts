@@ -204,7 +204,7 @@ export function storeOf(run: FakeRun, claim: Partial<Claim> = {}): SyncStore {
       run.checkpoint = { journal: run.journal.undone };
       run.before("undoPage committed");
       return left > limit;
-      },
+    },
     plan: {
       page: () => Promise.reject(new Error("not part of a sync")),
       push: () => Promise.reject(new Error("not part of a sync")),
