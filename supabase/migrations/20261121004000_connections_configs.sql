@@ -59,7 +59,7 @@ begin
   if exists (
     select from jsonb_each(case when jsonb_typeof(new.sync_rules) = 'object' then new.sync_rules else '{}' end) r
     where case
-      when r.key in ('delete_when_deleted', 'create_when_missing') then jsonb_typeof(r.value) <> 'boolean'
+      when r.key in ('delete_when_deleted', 'create_when_missing', 'delete_in_crm', 'create_in_crm') then jsonb_typeof(r.value) <> 'boolean'
       when r.key = 'phone_country' then r.value::text !~ '^"[A-Z]{2}"$'
       when r.key not in ('accounts', 'contacts', 'opportunities') then true
       when jsonb_typeof(r.value) <> 'object' then true
@@ -71,7 +71,7 @@ begin
     end)
   then
     raise exception 'These sync rules cannot be followed.' using errcode = 'PC004',
-      hint = 'delete_when_deleted and create_when_missing are true or false; phone_country is a code such as DE; accounts, contacts and opportunities hold field_strategies, each last_write_wins, crm_wins, app_wins or manual_review.';
+      hint = 'delete_when_deleted, create_when_missing, delete_in_crm and create_in_crm are true or false; phone_country is a code such as DE; accounts, contacts and opportunities hold field_strategies, each last_write_wins, crm_wins, app_wins or manual_review.';
   end if;
   return new;
 end
