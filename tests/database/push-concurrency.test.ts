@@ -3,6 +3,8 @@ import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { connect, newWorld } from "../support/world.ts";
 
+type Session = postgres.Sql | postgres.TransactionSql;
+
 interface Item {
   key: string;
   version: string;
@@ -59,7 +61,7 @@ async function claim(operation: string): Promise<Run> {
   return { operation, fence: claimed.fence };
 }
 
-const merge = (sql: postgres.Sql, run: Run, indexes: readonly number[], title: string) =>
+const merge = (sql: Session, run: Run, indexes: readonly number[], title: string) =>
   sql`select private.crm_merge_page(${run.operation}, ${run.fence}, 'contacts', ${JSON.stringify(
     indexes.map((index) => ({
       crm_id: crmId(index),
@@ -69,13 +71,13 @@ const merge = (sql: postgres.Sql, run: Run, indexes: readonly number[], title: s
     })),
   )}::text::jsonb, '[]', null, null)`;
 
-async function take(sql: postgres.Sql, run: Run, limit = 100): Promise<Item[]> {
+async function take(sql: Session, run: Run, limit = 100): Promise<Item[]> {
   const [row] = await sql<{ items: Item[] }[]>`
     select private.crm_take_outbound(${run.operation}, ${run.fence}, 'contacts', ${limit}) -> 'items' as items`;
   return row?.items ?? [];
 }
 
-const settle = (sql: postgres.Sql, run: Run, items: readonly Item[]) =>
+const settle = (sql: Session, run: Run, items: readonly Item[]) =>
   sql`select private.crm_settle_outbound(${run.operation}, ${run.fence}, 'contacts', ${JSON.stringify(
     items.map(({ values, ...item }) => ({
       ...item,
@@ -85,7 +87,7 @@ const settle = (sql: postgres.Sql, run: Run, items: readonly Item[]) =>
     })),
   )}::text::jsonb)`;
 
-const edit = (sql: postgres.Sql, indexes: readonly number[], title: string) =>
+const edit = (sql: Session, indexes: readonly number[], title: string) =>
   sql`update public.crm_contacts set title = ${title}
       where workspace_id = ${workspaceId} and first_name = any (${indexes.map((index) => `Person ${index}`)})`;
 
