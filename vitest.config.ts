@@ -36,6 +36,7 @@ export default defineConfig({
           name: "stack",
           include: ["tests/{database,e2e}/**/*.test.ts"],
           globalSetup: ["tests/support/global-setup.ts"],
+          setupFiles: ["tests/support/fresh-mocks.ts"],
           fileParallelism: false,
           testTimeout: 120_000,
         },

@@ -163,7 +163,7 @@ language sql
 set search_path = ''
 as $$
   update private.crm_operation_state s
-  set fence = s.fence + 1, lease_holder = null, lease_expires_at = null, resume_at = null, updated_at = clock_timestamp()
+  set fence = s.fence + 1, lease_holder = null, lease_expires_at = null, resume_at = null, dispatched_at = null, updated_at = clock_timestamp()
   where s.operation_id = p_operation
 $$;
 

@@ -11,21 +11,22 @@ create table private.crm_outbox (
   version bigint not null default nextval('private.crm_outbox_version'),
   settled bigint not null default 0,
   enqueued_at timestamptz not null default clock_timestamp(),
-  not_before timestamptz not null default now(),
+  not_before timestamptz not null default clock_timestamp(),
   attempts int not null default 0,
   dead boolean not null default false,
   intent_at timestamptz,
-  primary key (config_id, entity_type, record_id)
+  -- Begins with the record, so that no plan takes it for a search by connection.
+  primary key (record_id, config_id, entity_type)
 )
-with (fillfactor = 80);
-create index crm_outbox_due_idx on private.crm_outbox (config_id, entity_type, enqueued_at, record_id)
-  where not dead and not_before < 'infinity';
+-- A queue: every row goes again. What is dead is cleared away before the next scan has to step over much of it.
+with (fillfactor = 80, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+create index crm_outbox_due_idx on private.crm_outbox (config_id, entity_type, not_before, version);
 alter table private.crm_outbox enable row level security;
 revoke all on private.crm_outbox from public, anon, authenticated, service_role;
 comment on table private.crm_outbox is 'Records of ours that differ, or may differ, from the CRM of a connection.';
 comment on column private.crm_outbox.version is 'A new one with every edit and every answer: an answer settles only the version it was given for.';
 comment on column private.crm_outbox.settled is 'The version that was answered last; the same answer again finds nothing to do.';
-comment on column private.crm_outbox.not_before is 'infinity: the CRM refused the record, which waits for an edit or a person''s retry.';
+comment on column private.crm_outbox.not_before is 'Its place in the queue. infinity: the CRM refused the record, which waits for an edit or a person''s retry, or does not know it any more.';
 comment on column private.crm_outbox.dead is 'Tried too often; an edit or a person''s retry revives it.';
 comment on column private.crm_outbox.intent_at is 'A create was about to be sent. Until its answer is in, the record may be in the CRM already.';
 
@@ -62,8 +63,9 @@ as $$
   select p_config, p_entity, r.id, p_workspace
   from unnest(p_records) r (id)
   order by r.id
-  on conflict (config_id, entity_type, record_id) do update
-  set version = excluded.version, not_before = excluded.not_before, attempts = 0, dead = false
+  -- One that was due already keeps its place.
+  on conflict (record_id, config_id, entity_type) do update
+  set version = excluded.version, not_before = least(o.not_before, excluded.not_before), attempts = 0, dead = false
 $$;
 
 -- Makes the trigger function of one entity from the list of fields, so that only changes of what can be mapped count. A
@@ -146,52 +148,3 @@ $$;
 
 revoke execute on function private.crm_pushers(text, uuid[]), private.crm_enqueue_records(uuid, uuid, text, uuid[]),
   private.crm_make_outbox_trigger(text) from public, anon, authenticated, service_role;
-
--- Records of a connection that somebody edited since the CRM was last told: for one that begins to push, or pushes again.
-create function private.crm_enqueue_edited(p_config uuid, p_entity text) returns void
-language plpgsql
-set search_path = ''
-as $$
-begin
-  execute format($sql$
-    insert into private.crm_outbox (config_id, entity_type, record_id, workspace_id)
-    select l.config_id, l.entity_type, l.record_id, l.workspace_id
-    from private.crm_record_links l
-    left join public.%I t on t.id = l.record_id
-    where l.config_id = $1 and l.entity_type = $2 and l.crm_deleted_at is null
-      and (t.id is null or t.updated_at > l.merged_at or l.merged_at is null or l.app_edited_at is not null)
-    order by l.record_id
-    on conflict do nothing
-  $sql$, (select e.table_name from private.crm_entities e where e.entity_type = p_entity)) using p_config, p_entity;
-end
-$$;
-
--- Definer: an admin changes the settings of a connection; what follows for the outbox is internal.
-create function private.follow_push_settings() returns trigger
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
-  v_entity text;
-  v_before text[] := case when old.status <> 'disconnected' and old.sync_direction <> 'pull' then old.sync_entities else '{}' end;
-  v_after text[] := case when new.status <> 'disconnected' and new.sync_direction <> 'pull' then new.sync_entities else '{}' end;
-begin
-  -- Which of our records belong into the CRM is asked anew.
-  delete from private.crm_push_starts s where s.config_id = new.id;
-  delete from private.crm_outbox o where o.config_id = new.id and o.entity_type <> all (v_after);
-  if new.status = 'disconnected' then
-    delete from private.crm_dirty d where d.config_id = new.id;
-  end if;
-  for v_entity in select unnest(v_after) except select unnest(v_before) loop
-    perform private.crm_enqueue_edited(new.id, v_entity);
-  end loop;
-  return null;
-end
-$$;
-revoke execute on function private.crm_enqueue_edited(uuid, text), private.follow_push_settings() from public, anon, authenticated, service_role;
-
-create trigger follow_push_settings after update of status, sync_direction, sync_entities, sync_rules on public.crm_sync_configs
-  for each row when ((old.status = 'disconnected', old.sync_direction, old.sync_entities, old.sync_rules)
-    is distinct from (new.status = 'disconnected', new.sync_direction, new.sync_entities, new.sync_rules))
-  execute function private.follow_push_settings();

@@ -28,7 +28,8 @@ as $$
     where c.id = p_config and c.status <> 'disconnected'
     order by i.id
     on conflict (config_id, entity_type, crm_record_id) do update
-    set version = excluded.version, reason = excluded.reason, noticed_at = excluded.noticed_at
+    -- A write waits for the look at what is gone, whoever names it besides.
+    set version = excluded.version, reason = case d.reason when 'gone' then d.reason else excluded.reason end, noticed_at = excluded.noticed_at
     returning d.xmax = 0 as is_new
   )
   select count(*) filter (where m.is_new)::int from marked m
@@ -60,10 +61,22 @@ declare
   v_operation public.crm_sync_operations := private.crm_check_fence(p_operation, p_fence);
   v_settled int;
 begin
-  delete from private.crm_dirty d
-  using jsonb_to_recordset(p_done) as r (crm_id text, version bigint)
-  where d.config_id = v_operation.config_id and d.entity_type = p_entity and d.crm_record_id = r.crm_id and d.version = r.version;
-  get diagnostics v_settled = row_count;
+  with settled as (
+    delete from private.crm_dirty d
+    using jsonb_to_recordset(p_done) as r (crm_id text, version bigint)
+    where d.config_id = v_operation.config_id and d.entity_type = p_entity and d.crm_record_id = r.crm_id and d.version = r.version
+    returning d.crm_record_id, d.reason
+  ),
+  -- A write that met nothing there waited for this look.
+  woken as (
+    update private.crm_outbox o
+    set not_before = clock_timestamp(), version = nextval('private.crm_outbox_version')
+    from settled s
+    join private.crm_record_links l on l.config_id = v_operation.config_id and l.entity_type = p_entity and l.crm_record_id = s.crm_record_id
+    where s.reason = 'gone' and o.record_id = l.record_id and o.config_id = l.config_id and o.entity_type = l.entity_type
+      and not o.dead and o.not_before = 'infinity'
+  )
+  select count(*)::int into v_settled from settled;
   return v_settled;
 end
 $$;

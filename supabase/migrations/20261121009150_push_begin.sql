@@ -23,7 +23,20 @@ begin
 end
 $$;
 
--- Puts our unlinked records into the outbox, once; answers how many rows are due.
+-- Progress of what goes to the CRM: done by the log, and so many that are still due.
+create function private.crm_push_total(p_context private.crm_merge_context, p_due int) returns void
+language sql
+set search_path = ''
+as $$
+  update public.crm_sync_operations o
+  set progress = private.crm_progress(o.progress, p_context.entity || '_to_crm', jsonb_build_object('done', d.done, 'total', d.done + p_due), o.started_at)
+  from (select coalesce(sum(g.records_processed), 0) as done from public.crm_sync_logs g
+        where g.operation_id = p_context.operation_id and g.entity_type = p_context.entity and g.sync_direction = 'push') d
+  where o.id = p_context.operation_id and (p_due > 0 or o.progress -> 'entities' ? (p_context.entity || '_to_crm'))
+$$;
+
+-- Puts our unlinked records into the outbox, once, and the first of those that are to be looked at again; answers how many rows
+-- are due.
 create function private.crm_begin_push(p_operation uuid, p_fence bigint, p_entity text) returns int
 language plpgsql
 set search_path = ''
@@ -32,6 +45,7 @@ declare
   v_context private.crm_push_context := private.crm_push_begin(p_operation, p_fence, p_entity);
   v_merge private.crm_merge_context := v_context.merge;
   v_due int;
+  v_seen int;
 begin
   if (select o.operation = 'undo' from public.crm_sync_operations o where o.id = p_operation) then
     return private.crm_begin_compensations(p_operation, p_entity);
@@ -52,20 +66,17 @@ begin
       $sql$, v_merge.target) using v_merge.config_id, p_entity, v_merge.workspace_id;
     end if;
   end if;
+  v_seen := private.crm_review_part(v_merge.config_id, p_entity, v_merge.target);
   select count(*) into v_due
   from private.crm_outbox o
-  where o.config_id = v_merge.config_id and o.entity_type = p_entity and not o.dead and o.not_before < 'infinity'
-    and o.not_before <= clock_timestamp();
+  where o.config_id = v_merge.config_id and o.entity_type = p_entity and o.not_before <= clock_timestamp();
   if v_due > 0 then
-    update public.crm_sync_operations o
-    set progress = private.crm_progress(o.progress, p_entity || '_to_crm', jsonb_build_object('done', d.done, 'total', d.done + v_due), o.started_at)
-    from (select coalesce(sum(g.records_processed), 0) as done from public.crm_sync_logs g
-          where g.operation_id = p_operation and g.entity_type = p_entity and g.sync_direction = 'push') d
-    where o.id = p_operation;
+    perform private.crm_push_total(v_merge, v_due);
   end if;
-  return v_due;
+  -- A review may go on after a part in which nothing was due.
+  return greatest(v_due, least(v_seen, 1));
 end
 $$;
 
-revoke execute on function private.crm_push_begin(uuid, bigint, text),
+revoke execute on function private.crm_push_total(private.crm_merge_context, int), private.crm_push_begin(uuid, bigint, text),
   private.crm_begin_push(uuid, bigint, text) from public, anon, authenticated, service_role;

@@ -1,10 +1,11 @@
 -- Push, results: the CRM's answers beside what was asked. Each answer settles the version of the record that was sent: an edit
 -- made during the call stays due, and the same answers a second time change nothing.
 
--- outcome: written, linked (the CRM has the record already), gone, failed, missing (a look-up that found nothing). base and
+-- outcome: written, linked (the CRM has the record already), gone, failed, missing (a look-up that found nothing). is_current:
+-- nobody has edited the record since, and nobody is about to. base and
 -- crm_id are those of the link. echo_id: a record of ours that is this one, read back from the CRM.
 create type private.crm_push_result as (
-  record_id uuid, version bigint, is_current boolean, action text, outcome text, crm_id text, base jsonb, sent jsonb, kind text, code text,
+  record_id uuid, version bigint, now_version bigint, is_current boolean, action text, outcome text, crm_id text, base jsonb, sent jsonb, kind text, code text,
   message text, field text, attempts int, wait interval, is_dead boolean, updated_at timestamptz, echo_id uuid
 );
 
@@ -89,6 +90,8 @@ create function private.crm_push_results(p_context private.crm_push_context, p_r
 language plpgsql
 set search_path = ''
 set plan_cache_mode = force_custom_plan
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_merge constant private.crm_merge_context := p_context.merge;
@@ -99,28 +102,37 @@ declare
 begin
   return (
     with rows as materialized (
-      select a.*, o.version as now_version, o.attempts, o.intent_at
+      select a.*, o.version as now_version, o.attempts, o.intent_at, k.is_locked is true as is_current
       from unnest(v_answers) a
-      join private.crm_outbox o on o.config_id = v_merge.config_id and o.entity_type = v_merge.entity and o.record_id = a.key
+      cross join lateral (
+        select b.* from private.crm_outbox b
+        where b.record_id = a.key and b.config_id = v_merge.config_id and b.entity_type = v_merge.entity
+        offset 0
+      ) o
+      -- Nobody is waited for: who is writing to the row is editing the record, which gives it a new version.
+      left join lateral (
+        select true as is_locked from private.crm_outbox b
+        where b.record_id = a.key and b.config_id = v_merge.config_id and b.entity_type = v_merge.entity and b.version = a.version
+        for update skip locked
+      ) k on true
       where a.version > o.settled
-    ),
-    links as materialized (
-      select l.record_id, l.crm_record_id, l.base from private.crm_record_links l
-      where l.record_id = any (array(select a.key from unnest(v_answers) a)) and l.config_id = v_merge.config_id
-        and l.entity_type = v_merge.entity and (l.crm_deleted_at is null or l.deleted_by is distinct from 'app')
-    ),
-    holders as materialized (
-      select l.crm_record_id, l.record_id from private.crm_record_links l
-      where l.config_id = v_merge.config_id and l.entity_type = v_merge.entity
-        and l.crm_record_id = any (array(select a.crm_id from unnest(v_answers) a))
     ),
     claims as materialized (
       select r.*, l.crm_record_id as linked_id, l.base,
         -- Two records of ours that the CRM takes for one.
         coalesce(h.record_id, first_value(r.key) over (partition by r.crm_id, r.outcome in ('written', 'exists') order by r.key)) as holder_id
       from rows r
-      left join links l on l.record_id = r.key
-      left join holders h on h.crm_record_id = r.crm_id
+      left join lateral (
+        select k.crm_record_id, k.base from private.crm_record_links k
+        where k.record_id = r.key and k.config_id = v_merge.config_id and k.entity_type = v_merge.entity
+          and (k.crm_deleted_at is null or k.deleted_by is distinct from 'app')
+        offset 0
+      ) l on true
+      left join lateral (
+        select k.record_id from private.crm_record_links k
+        where k.config_id = v_merge.config_id and k.entity_type = v_merge.entity and k.crm_record_id = r.crm_id
+        offset 0
+      ) h on true
     ),
     echoes as materialized (
       select e.record_id from private.crm_echoes(v_merge, array(
@@ -139,20 +151,26 @@ begin
       from claims c
     ),
     errors as (
-      select j.*, case when j.clash is not null then 'rejected' else coalesce(j.error ->> 'kind', 'transient') end as kind
+      select j.*, j.outcome = 'gone' and j.action = 'update' and j.attempts >= 2 as is_lost,
+        case
+          when j.clash is not null or j.outcome = 'gone' and j.action = 'update' then 'rejected'
+          else coalesce(j.error ->> 'kind', 'transient')
+        end as kind
       from judged j
     )
     select coalesce(array_agg((
-        e.key, e.version, e.now_version = e.version, e.action,
+        e.key, e.version, e.now_version, e.is_current, e.action,
         case
           when e.clash is not null then 'failed'
           when e.outcome = 'gone' and e.action in ('create', 'look_up') then 'missing'
+          when e.is_lost then 'failed'
           when e.outcome = 'exists' then 'linked'
           else e.outcome
         end,
         coalesce(e.crm_id, e.linked_id), e.base, coalesce(e.sent, '{}') || coalesce(e.relations, '{}'), e.kind,
-        case when e.clash is not null then 'duplicate' else coalesce(e.error ->> 'code', 'unknown') end,
-        coalesce(e.clash, e.error ->> 'message', 'The CRM did not take the record.'), e.error ->> 'field', e.attempts + 1,
+        case when e.clash is not null then 'duplicate' when e.is_lost then 'gone' else coalesce(e.error ->> 'code', 'unknown') end,
+        coalesce(e.clash, case when e.is_lost then format('%s shows this %s but says that it does not exist when it is written to. The user who connected may not be allowed to edit it.',
+          v_merge.crm_name, v_merge.noun) end, e.error ->> 'message', 'The CRM did not take the record.'), e.error ->> 'field', e.attempts + 1,
         case when e.kind = 'rejected' then interval '0' else private.crm_push_wait(e.attempts, e.retry_after_ms) end,
         -- What passes by itself gets more patience.
         e.attempts + 1 >= case when e.kind = 'rejected' then 5 else 8 end, e.updated_at, e.echo_id

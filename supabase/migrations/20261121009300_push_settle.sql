@@ -35,28 +35,27 @@ as $$
     and l.config_id = p_context.config_id and l.entity_type = p_context.entity and l.crm_record_id = r.crm_id and l.record_id = r.record_id;
 $$;
 
--- Gone from the CRM: as if a read had brought the deletion.
-create function private.crm_settle_gone(p_context private.crm_merge_context, p_results private.crm_push_result[]) returns void
+-- The CRM does not know these records any more: deleted, or merged into others. Which of the two, only a look says, so they are
+-- fetched by name; the rows wait for that. A connection that only writes never looks: there the record counts as deleted in
+-- the CRM, and ours stays.
+create function private.crm_settle_gone(p_context private.crm_push_context, p_results private.crm_push_result[]) returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-  v_changes private.crm_merge_change[];
-  v_touched private.crm_merge_ours[];
+  v_merge constant private.crm_merge_context := p_context.merge;
+  v_gone constant text[] := array(select r.crm_id from unnest(p_results) r where r.action = 'update' and r.outcome = 'gone');
 begin
-  if not exists (select from unnest(p_results) r where r.action = 'update' and r.outcome = 'gone') then
+  if v_gone = '{}' then
     return;
   end if;
-  v_changes := private.crm_merge_deletes(p_context, array(
-    select jsonb_populate_record(null::private.crm_merge_row, jsonb_build_object(
-      'crm_id', l.crm_record_id, 'modified', l.crm_modified_at, 'deleted', true, 'merged', false, 'kind', 'linked', 'record_id', l.record_id,
-      'base', l.base, 'merged_at', l.merged_at, 'app_edited_at', l.app_edited_at, 'has_conflict', l.has_conflict))
-    from unnest(p_results) r
-    join private.crm_record_links l on l.config_id = p_context.config_id and l.entity_type = p_context.entity and l.crm_record_id = r.crm_id
-    where r.action = 'update' and r.outcome = 'gone' and l.crm_deleted_at is null));
-  v_touched := private.crm_merge_update(p_context, v_changes);
-  perform private.crm_keep_links(p_context, v_changes, v_touched), private.crm_keep_journal(p_context, v_changes),
-    private.crm_close_conflicts(p_context, v_changes);
+  if p_context.is_bidirectional then
+    perform private.crm_mark_dirty(v_merge.config_id, v_merge.entity, v_gone, 'gone');
+  else
+    update private.crm_record_links l
+    set crm_deleted_at = now(), deleted_by = 'crm', updated_at = now()
+    where l.config_id = v_merge.config_id and l.entity_type = v_merge.entity and l.crm_record_id = any (v_gone) and l.crm_deleted_at is null;
+  end if;
 end
 $$;
 
@@ -81,25 +80,41 @@ as $$
   where r.outcome in ('written', 'linked') or r.outcome = 'gone' and r.action = 'delete'
 $$;
 
--- What a deal shows of itself. It is no edit: the link moves on with it.
+-- What a deal shows of itself. It is no edit: the link moves on with it. A deal that somebody is editing shows it after that.
 create function private.crm_settle_deals(p_context private.crm_merge_context, p_results private.crm_push_result[]) returns void
-language sql
+language plpgsql
 set search_path = ''
+set enable_seqscan = off
+set jit = off
 as $$
-  with shown as (
-    update public.pipeline_projects t
-    set sync_status = s.status
+begin
+  if p_context.entity <> 'opportunities' then
+    return;
+  end if;
+  with free as materialized (
+    select t.id, s.status, r.outcome
     from unnest(p_results) r
     cross join lateral (select case r.outcome when 'failed' then 'failed' else 'synced' end as status) s
-    where p_context.entity = 'opportunities' and r.is_current and (r.outcome = 'failed' or r.outcome = 'written' and r.action <> 'delete')
-      and t.id = r.record_id and t.workspace_id = p_context.workspace_id and t.sync_status is distinct from s.status
-      and (t.sync_status is distinct from 'conflict' or r.outcome = 'failed')
-    returning t.id, t.updated_at, r.outcome
+    cross join lateral (
+      select p.id from public.pipeline_projects p
+      where p.id = r.record_id and p.workspace_id = p_context.workspace_id and p.sync_status is distinct from s.status
+        and (p.sync_status is distinct from 'conflict' or r.outcome = 'failed')
+      for update skip locked
+    ) t
+    where r.is_current and (r.outcome = 'failed' or r.outcome = 'written' and r.action <> 'delete')
+  ),
+  shown as (
+    update public.pipeline_projects t
+    set sync_status = f.status
+    from free f
+    where t.id = f.id
+    returning t.id, t.updated_at, f.outcome
   )
   update private.crm_record_links l
   set merged_at = s.updated_at
   from shown s
-  where s.outcome = 'written' and l.record_id = s.id and l.config_id = p_context.config_id and l.entity_type = p_context.entity
+  where s.outcome = 'written' and l.record_id = s.id and l.config_id = p_context.config_id and l.entity_type = p_context.entity;
+end
 $$;
 
 -- One open error per record. Answers how many records failed that had not failed in this run before, less those that got
@@ -121,7 +136,7 @@ as $$
     set status = 'resolved', last_seen_at = clock_timestamp()
     from unnest(p_results) r
     where e.config_id = p_context.config_id and e.entity_type = p_context.entity and e.record_id = r.record_id and e.direction = 'push'
-      and (r.outcome in ('written', 'linked', 'gone') and e.status <> 'resolved' or r.outcome = 'failed' and e.status = 'dead')
+      and ((r.outcome in ('written', 'linked') or r.outcome = 'gone' and r.action = 'delete') and e.status <> 'resolved' or r.outcome = 'failed' and e.status = 'dead')
   ),
   failed as (
     insert into public.crm_sync_errors as e
@@ -135,41 +150,51 @@ as $$
       field = excluded.field, attempts = excluded.attempts, last_seen_at = clock_timestamp()
   )
   select count(*) filter (where r.outcome = 'failed' and k.in_this_run is not true)::int
-    - count(*) filter (where r.outcome in ('written', 'gone') and k.in_this_run)::int
+    - count(*) filter (where (r.outcome in ('written', 'linked') or r.outcome = 'gone' and r.action = 'delete') and k.in_this_run)::int
   from unnest(p_results) r
   left join known k on k.record_id = r.record_id
 $$;
 
--- Done rows go; refused ones wait for an edit or a person; the others come again when their time has come. One that was edited
--- meanwhile stays due as it is.
+-- Done rows go; refused ones wait for an edit or a person, and those that are gone for the look at the CRM; the others come again
+-- when their time has come. One that was edited meanwhile stays due as it is.
 create function private.crm_settle_outbox(p_context private.crm_merge_context, p_results private.crm_push_result[]) returns void
-language sql
+language plpgsql
 set search_path = ''
+set plan_cache_mode = force_custom_plan
+set enable_seqscan = off
+set jit = off
 as $$
-  delete from private.crm_outbox o
-  using unnest(p_results) r
-  where o.config_id = p_context.config_id and o.entity_type = p_context.entity and o.record_id = r.record_id
-    and r.is_current and r.outcome in ('written', 'gone');
+declare
+  v_done constant private.crm_push_result[] := array(
+    select r from unnest(p_results) r where (r).is_current and ((r).outcome = 'written' or (r).outcome = 'gone' and (r).action = 'delete'));
+  v_open constant private.crm_push_result[] := array(
+    select r from unnest(p_results) r where not ((r).is_current and ((r).outcome = 'written' or (r).outcome = 'gone' and (r).action = 'delete')));
+  v_rows tid[];
+begin
+  v_rows := private.crm_lock_outbox(p_context, array(select r.record_id from unnest(v_done) r), array(select r.version from unnest(v_done) r));
+  delete from private.crm_outbox o where o.ctid = any (v_rows);
 
+  v_rows := private.crm_lock_outbox(p_context, array(select r.record_id from unnest(v_open) r), array(select r.now_version from unnest(v_open) r));
   update private.crm_outbox o
   set settled = r.version, version = case when r.is_current then nextval('private.crm_outbox_version') else o.version end,
     not_before = case
-      when not r.is_current or r.outcome <> 'failed' then o.not_before
-      when r.kind = 'rejected' then 'infinity'
+      when not r.is_current or r.outcome not in ('failed', 'gone') then o.not_before
+      when r.kind = 'rejected' or r.is_dead then 'infinity'
       else clock_timestamp() + r.wait
     end,
-    attempts = case when r.is_current and r.outcome = 'failed' then r.attempts else o.attempts end,
+    attempts = case when r.is_current and r.outcome in ('failed', 'gone') then r.attempts else o.attempts end,
     dead = r.is_current and r.outcome = 'failed' and r.is_dead,
     -- Only where nobody knows what became of the create.
     intent_at = case when r.action in ('create', 'look_up') and r.outcome = 'failed' and r.kind = 'transient' then o.intent_at end
-  from unnest(p_results) r
-  where o.config_id = p_context.config_id and o.entity_type = p_context.entity and o.record_id = r.record_id;
+  from unnest(v_open) r
+  where o.ctid = any (v_rows) and o.record_id = r.record_id;
 
   update public.crm_sync_errors e
   set status = 'dead'
   from unnest(p_results) r
   where e.config_id = p_context.config_id and e.entity_type = p_context.entity and e.record_id = r.record_id and e.direction = 'push'
     and e.status = 'open' and r.is_current and r.outcome = 'failed' and r.is_dead;
+end
 $$;
 
 -- The CRM has these records now: those that belong to them can say so.
@@ -200,11 +225,21 @@ begin
           on l.record_id = t.id and l.config_id = $2 and l.entity_type = $4 and l.crm_deleted_at is null
         where t.workspace_id = $3 and t.%2$I = any ($1)
       ),
+      -- One that somebody is writing to becomes due by that.
+      waiting as materialized (
+        select o.record_id
+        from children c
+        cross join lateral (
+          select b.record_id from private.crm_outbox b
+          where b.record_id = c.id and b.config_id = $2 and b.entity_type = $4 and not b.dead and b.not_before > now()
+          for update skip locked
+        ) o
+      ),
       woken as (
         update private.crm_outbox o
-        set not_before = now(), version = nextval('private.crm_outbox_version')
-        from children c
-        where o.config_id = $2 and o.entity_type = $4 and o.record_id = c.id and not o.dead and o.not_before > now()
+        set not_before = clock_timestamp(), version = nextval('private.crm_outbox_version')
+        from waiting w
+        where o.record_id = w.record_id and o.config_id = $2 and o.entity_type = $4
       )
       insert into private.crm_outbox (config_id, entity_type, record_id, workspace_id)
       select $2, $4, c.id, $3 from children c where c.is_linked and $5 is not null
@@ -215,21 +250,24 @@ begin
 end
 $$;
 
+-- A record that was found there already, and is linked now, is in step without a write: it counts as unchanged.
 create function private.crm_settle_count(p_context private.crm_merge_context, p_counts jsonb, p_failed int) returns void
 language sql
 set search_path = ''
 as $$
   insert into public.crm_sync_logs as l (
     workspace_id, config_id, operation_id, sync_direction, entity_type, records_processed, records_synced, records_created, records_updated,
-    records_deleted, records_failed)
+    records_unchanged, records_deleted, records_failed)
   select p_context.workspace_id, p_context.config_id, p_context.operation_id, 'push', p_context.entity, s.synced + p_failed, s.synced,
-    (p_counts ->> 'created')::int, (p_counts ->> 'updated')::int, (p_counts ->> 'deleted')::int, p_failed
-  from (select (p_counts ->> 'created')::int + (p_counts ->> 'updated')::int + (p_counts ->> 'deleted')::int as synced) s
+    c.created, c.updated, c.linked, c.deleted, p_failed
+  from jsonb_to_record(p_counts) as c (created int, updated int, linked int, deleted int)
+  cross join lateral (select c.created + c.updated + c.linked + c.deleted as synced) s
   where s.synced > 0 or p_failed <> 0
   on conflict (operation_id, entity_type, sync_direction) do update
   set records_processed = l.records_processed + excluded.records_processed, records_synced = l.records_synced + excluded.records_synced,
     records_created = l.records_created + excluded.records_created, records_updated = l.records_updated + excluded.records_updated,
-    records_deleted = l.records_deleted + excluded.records_deleted, records_failed = l.records_failed + excluded.records_failed;
+    records_unchanged = l.records_unchanged + excluded.records_unchanged, records_deleted = l.records_deleted + excluded.records_deleted,
+    records_failed = l.records_failed + excluded.records_failed;
 
   update public.crm_sync_operations o
   set progress = private.crm_progress(o.progress, p_context.entity || '_to_crm', jsonb_build_object('done', l.records_processed,
@@ -254,14 +292,11 @@ begin
   end if;
   -- What is written here is this connection's doing.
   perform set_config('pipeline_crm.sync_config', v_merge.config_id::text, true), set_config('pipeline_crm.actor', '', true);
-  -- Records before rows, as an edit locks them.
-  execute format('select from public.%I t where t.id = any ($1) order by t.id for update', v_merge.target)
-  using array(select (r ->> 'key')::uuid from jsonb_array_elements(p_results) r);
   v_results := private.crm_push_results(v_context, p_results);
 
   perform private.crm_settle_echoes(v_merge, v_results);
   perform private.crm_settle_links(v_merge, v_results);
-  perform private.crm_settle_gone(v_merge, v_results), private.crm_settle_journal(v_merge, v_results),
+  perform private.crm_settle_gone(v_context, v_results), private.crm_settle_journal(v_merge, v_results),
     private.crm_settle_deals(v_merge, v_results);
   v_failed := private.crm_settle_errors(v_merge, v_results);
   perform private.crm_settle_outbox(v_merge, v_results);
@@ -271,14 +306,15 @@ begin
   select jsonb_build_object(
     'created', count(*) filter (where r.outcome = 'written' and r.action in ('create', 'look_up')),
     'updated', count(*) filter (where r.outcome = 'written' and r.action = 'update'),
-    'deleted', count(*) filter (where r.outcome = 'gone' or r.outcome = 'written' and r.action = 'delete'),
+    'deleted', count(*) filter (where r.outcome in ('gone', 'written') and r.action = 'delete'),
     'failed', count(*) filter (where r.outcome = 'failed' and (r.kind = 'rejected' or r.is_dead)),
     'linked', count(*) filter (where r.outcome = 'linked'),
-    'retried', count(*) filter (where r.outcome = 'missing' or r.outcome = 'failed' and r.kind <> 'rejected' and not r.is_dead))
+    'retried', count(*) filter (where r.outcome = 'missing' or r.outcome = 'gone' and r.action = 'update' or r.outcome = 'failed' and r.kind <> 'rejected' and not r.is_dead))
   into v_counts
   from unnest(v_results) r;
   perform private.crm_settle_count(v_merge, v_counts, v_failed),
     private.crm_confirm_resolutions(v_merge, array(select r.crm_id from unnest(v_results) r where r.outcome = 'written'));
+  perform private.crm_keep_statistics('private.crm_record_links');
   update private.crm_operation_state s set crashes = 0, updated_at = clock_timestamp() where s.operation_id = p_operation;
   perform set_config('pipeline_crm.sync_config', '', true);
   return v_counts;
@@ -289,7 +325,7 @@ comment on function private.crm_settle_outbound(uuid, bigint, text, jsonb) is
 
 revoke execute on function
   private.crm_settle_links(private.crm_merge_context, private.crm_push_result[]),
-  private.crm_settle_gone(private.crm_merge_context, private.crm_push_result[]),
+  private.crm_settle_gone(private.crm_push_context, private.crm_push_result[]),
   private.crm_settle_journal(private.crm_merge_context, private.crm_push_result[]),
   private.crm_settle_deals(private.crm_merge_context, private.crm_push_result[]),
   private.crm_settle_errors(private.crm_merge_context, private.crm_push_result[]),

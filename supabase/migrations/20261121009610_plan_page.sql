@@ -151,7 +151,7 @@ begin
           where t.operation_id = p_operation and t.entity_type = p_entity and t.record_id = x.record_id and t.fields is null)
       order by x.record_id
       limit p_limit);
-    v_items := private.crm_take_outbound(p_operation, p_fence, p_entity, cardinality(v_ids), v_ids);
+    v_items := private.crm_take_outbound(p_operation, p_fence, p_entity, cardinality(v_ids), v_ids) -> 'items';
     v_seen := private.crm_plan_outbound(v_operation, p_entity, v_items, array(
       select x.record_id
       from private.crm_outbox x

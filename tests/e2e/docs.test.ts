@@ -1,5 +1,5 @@
 import { createClient } from "@supabase/supabase-js";
-import { beforeAll, describe, expect, inject, test } from "vitest";
+import { beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
 import WebSocket from "ws";
 import { compileSample, docSamples } from "../support/doc-samples.ts";
 import { connect, newWorld, sync, type World } from "../support/world.ts";
@@ -24,6 +24,14 @@ describe("the code samples of the docs run", () => {
     world = await newWorld();
     configId = await connect(world, "hubspot");
     await sync(world, configId);
+  });
+
+  /** A sample may leave a run behind, which the next one would meet. */
+  beforeEach(async () => {
+    const live = ["queued", "running", "paused"];
+    const runs = () =>
+      world.people.owner.from("crm_sync_operations").select("id").eq("config_id", configId).in("status", live);
+    while (((await runs()).data ?? []).length > 0) await new Promise((resolve) => setTimeout(resolve, 100));
   });
 
   test("there are samples", () => expect(docSamples().length).toBeGreaterThan(3));

@@ -63,10 +63,11 @@ describe("the calls of a day", () => {
   });
 
   it("HubSpot's day is over: the run waits for midnight in the account's time zone", async () => {
-    const config = await connect(world, "hubspot");
+    const other = await newWorld();
+    const config = await connect(other, "hubspot");
     await control("hubspot", "reset", { data: false });
     await control("hubspot", "knobs", { dailyQuota: 3 });
-    const paused = await sync(world, config);
+    const paused = await sync(other, config);
     expect(paused.status).toBe("paused");
     expect(paused.error_message).toContain("goes on by itself at");
     const [waits] = await sql<{ right: boolean }[]>`

@@ -101,7 +101,7 @@ create function pg_temp.begin_push(entity text, run_name text default 'crm') ret
   select private.crm_begin_push(r.operation, r.fence, entity) from run r where r.name = run_name
 $$;
 create function pg_temp.take(entity text, run_name text default 'crm', lim int default 100, records uuid[] default null) returns jsonb language sql as $$
-  select private.crm_take_outbound(r.operation, r.fence, entity, lim, records) from run r where r.name = run_name
+  select private.crm_take_outbound(r.operation, r.fence, entity, lim, records) -> 'items' from run r where r.name = run_name
 $$;
 -- The items as action:name(crm id) {values} {relations}, in their order; the name is ours.
 create function pg_temp.told(items jsonb) returns text language sql as $$
@@ -186,7 +186,35 @@ update crm_sync_configs set sync_direction = 'pull' where id = (select config fr
 update crm_companies set phone = '5' where id = pg_temp.ours('A1');
 select is(pg_temp.outbox(), 'nothing', 'a connection that only reads is told nothing');
 update crm_sync_configs set sync_direction = 'bidirectional' where id = (select config from run where name = 'crm');
-select is(pg_temp.outbox(), 'accounts:By hand accounts:From the CRM', 'and hears of what was edited meanwhile when it begins to push');
+update crm_companies set deleted_at = now() where id = pg_temp.ours('A1');
+select results_eq($$ select entity_type, with_deleted from private.crm_push_reviews where config_id = (select config from run where name = 'crm') $$, $$ values ('accounts', true) $$,
+  'it looks at its records again when it begins to push');
+select is(pg_temp.begin_push('accounts') > 0 and pg_temp.outbox() like '%accounts:From the CRM%', true, 'and hears of what was edited or deleted meanwhile');
+select pg_temp.begin_push('accounts');
+select is((select count(*) from private.crm_push_reviews where config_id = (select config from run where name = 'crm')), 0::bigint, 'once');
+update crm_companies set deleted_at = null where id = pg_temp.ours('A1');
+
+-- Fields mapped anew
+delete from private.crm_outbox;
+update crm_field_mappings set reason = 'by hand', position = 9 where config_id = (select config from run where name = 'crm');
+delete from crm_field_mappings where config_id = (select config from run where name = 'crm') and app_field = 'phone';
+select is((select count(*) from private.crm_push_reviews), 0::bigint, 'a note beside a mapping, or one mapping less, changes nothing');
+update crm_field_mappings set sync_direction = 'pull' where config_id = (select config from run where name = 'crm') and app_field = 'website';
+select is((select count(*) from private.crm_push_reviews), 0::bigint, 'nor does a field that is only read from now on');
+update crm_field_mappings set sync_direction = 'bidirectional' where config_id = (select config from run where name = 'crm') and app_field = 'website';
+select is((select string_agg(entity_type, ' ') from private.crm_push_reviews), 'accounts', 'a field that goes out from now on asks for another look');
+select is(pg_temp.begin_push('accounts'), 2, 'at every linked record');
+select is(pg_temp.told(pg_temp.take('accounts')), 'update By hand A2 {"name": "By hand"}', 'what is in step is not sent');
+select is(pg_temp.outbox(), 'accounts:By hand', 'and leaves again');
+delete from private.crm_outbox;
+select results_eq($$ select private.crm_take_outbound(operation, fence, 'accounts', 10) from run where name = 'crm' $$, $$ values ('{"items": [], "more": false}'::jsonb) $$, 'then nothing is due');
+insert into crm_field_mappings (config_id, entity_type, crm_field, app_field) select config, 'contacts', 'Phone', 'phone' from run where name = 'crm';
+select is((select count(*) from private.crm_push_reviews), 0::bigint, 'where nothing is linked, there is nothing to look at');
+select pg_temp.settings('{"accounts": {"exclude_fields": ["name"]}}');
+select is((select count(*) from private.crm_push_reviews), 0::bigint, 'a field that stays here from now on asks for none');
+select pg_temp.settings('{}');
+select is((select count(*) from private.crm_push_reviews where config_id = (select config from run where name = 'crm')), 1::bigint, 'one that may go out again does');
+delete from private.crm_push_reviews;
 
 -- Connections that hear nothing
 delete from private.crm_outbox;

@@ -101,7 +101,7 @@ create function pg_temp.begin_push(entity text, run_name text default 'crm') ret
   select private.crm_begin_push(r.operation, r.fence, entity) from run r where r.name = run_name
 $$;
 create function pg_temp.take(entity text, run_name text default 'crm', lim int default 100, records uuid[] default null) returns jsonb language sql as $$
-  select private.crm_take_outbound(r.operation, r.fence, entity, lim, records) from run r where r.name = run_name
+  select private.crm_take_outbound(r.operation, r.fence, entity, lim, records) -> 'items' from run r where r.name = run_name
 $$;
 -- The items as action:name(crm id) {values} {relations}, in their order; the name is ours.
 create function pg_temp.told(items jsonb) returns text language sql as $$
@@ -260,7 +260,7 @@ select is(pg_temp.begin_push('contacts') > 1, true, 'once it is wanted, the reco
 -- Many
 delete from private.crm_outbox;
 insert into crm_companies (workspace_id, name) select w.id, 'Co ' || lpad(n::text, 3, '0') from w, generate_series(1, 30) n;
-update private.crm_outbox o set enqueued_at = now() + c.name::text::interval from (select id, substr(name, 4) || ' s' as name from crm_companies where name like 'Co 0%') c where o.record_id = c.id;
+update private.crm_outbox o set not_before = now() - interval '1 hour' + c.name::text::interval from (select id, substr(name, 4) || ' s' as name from crm_companies where name like 'Co 0%') c where o.record_id = c.id;
 select is(pg_temp.take('accounts', lim => 3) #>> '{}' like '%Co 001%Co 002%Co 003%', true, 'oldest first');
 select is((select count(*) from outbox where intent_at is not null), 3::bigint, 'and no more than asked for');
 select is(jsonb_array_length(pg_temp.take('accounts', records => array(select id from crm_companies where name in ('Co 001', 'Co 009') and workspace_id = (select id from w)))), 2, 'certain records come when asked for');

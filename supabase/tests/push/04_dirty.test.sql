@@ -101,7 +101,7 @@ create function pg_temp.begin_push(entity text, run_name text default 'crm') ret
   select private.crm_begin_push(r.operation, r.fence, entity) from run r where r.name = run_name
 $$;
 create function pg_temp.take(entity text, run_name text default 'crm', lim int default 100, records uuid[] default null) returns jsonb language sql as $$
-  select private.crm_take_outbound(r.operation, r.fence, entity, lim, records) from run r where r.name = run_name
+  select private.crm_take_outbound(r.operation, r.fence, entity, lim, records) -> 'items' from run r where r.name = run_name
 $$;
 -- The items as action:name(crm id) {values} {relations}, in their order; the name is ours.
 create function pg_temp.told(items jsonb) returns text language sql as $$

@@ -128,7 +128,7 @@ select results_eq($$ select operation, phases from u $$, $$ values ('undo', '{pu
 select is((select private.crm_undo_page(u.id, u.fence, 3) from u), '{"left": true}', 'the journal is read in pages');
 select is((select private.crm_undo_page(u.id, u.fence, 3) from u), '{"left": false}', 'to its end');
 select is((select private.crm_begin_push(u.id, u.fence, 'contacts') from u), 4, 'four records are to be put back');
-create function pg_temp.take(records uuid[] default null) returns jsonb language sql as $$ select private.crm_take_outbound(u.id, u.fence, 'contacts', 10, records) from u $$;
+create function pg_temp.take(records uuid[] default null) returns jsonb language sql as $$ select private.crm_take_outbound(u.id, u.fence, 'contacts', 10, records) -> 'items' from u $$;
 create function pg_temp.item(items jsonb, crm text) returns jsonb language sql as $$ select i from jsonb_array_elements(items) i where (i ->> 'key')::uuid = pg_temp.id(crm) $$;
 -- Somebody changed C2 in the CRM; the worker looks before it writes and finds it.
 create temp table items on commit drop as select pg_temp.take() as taken;

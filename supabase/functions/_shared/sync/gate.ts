@@ -64,12 +64,14 @@ interface Lot {
 }
 
 export function openGate(deps: GateDeps, provider: ProviderId, purpose: CallPurpose): Gate {
-  const lots = new Map<CallFamily, Lot>();
+  /** By family and purpose: a turn that was granted for changes is no turn for a first reading. */
+  const lots = new Map<string, Lot>();
+  const key = (family: CallFamily) => `${family} ${gate.purpose}`;
   /** One asks the database, the others of its family wait for what it brings. */
   const queues = new Map<CallFamily, Promise<unknown>>();
   let news: CallNews | null = null;
   let telling: Promise<void> = Promise.resolve();
-  const sizes = new Map<CallFamily, LotSize>();
+  const sizes = new Map<string, LotSize>();
   /** Raised when the CRM refuses: turns that were given out before it are void. */
   let refusals = 0;
 
@@ -77,19 +79,19 @@ export function openGate(deps: GateDeps, provider: ProviderId, purpose: CallPurp
     await telling;
     const told = news;
     news = null;
-    const size = nextSize(sizes.get(family), lots.get(family));
-    sizes.set(family, size);
+    const size = nextSize(sizes.get(key(family)), lots.get(key(family)));
+    sizes.set(key(family), size);
     const grant = await deps.store.take({ family, purpose: gate.purpose, wanted: size.wanted, news: told });
     if (grant.until !== null) throw quotaGone(provider, gate.purpose, grant.until);
     if (grant.granted === 0 || grant.wait_ms > deps.remainingMs()) throw tooFarOff(provider, grant.wait_ms);
     const first = deps.now().getTime() + grant.wait_ms;
     const times = Array.from({ length: grant.granted }, (_, index) => first + index * grant.spacing_ms);
-    lots.set(family, { times: times.slice(1), toleranceMs: grant.tolerance_ms, used: 1, lost: 0 });
+    lots.set(key(family), { times: times.slice(1), toleranceMs: grant.tolerance_ms, used: 1, lost: 0 });
     return first;
   };
   const turn = (family: CallFamily): Promise<number> => {
     const mine = (queues.get(family) ?? Promise.resolve()).then(() => {
-      const known = nextOf(lots.get(family), deps.now().getTime());
+      const known = nextOf(lots.get(key(family)), deps.now().getTime());
       return known ?? takeLot(family);
     });
     queues.set(
@@ -157,9 +159,13 @@ function nextSize(size: LotSize = { wanted: LARGEST_LOT, usedUp: 0 }, last?: Lot
   return { wanted: Math.min(LARGEST_LOT, size.wanted + 1), usedUp: 0 };
 }
 
+/** A longer wait is about the day, not about the moment: the failure itself tells of that, and when the day ends. */
+const LONGEST_WINDOW_MS = 60_000;
+
 function asNews({ family, status, dailyRemaining, dailyLimit, retryAfterMs }: CallReport): CallNews | null {
   const daily = { daily_left: dailyRemaining, daily_limit: dailyLimit };
-  if (status === 429) return { family, ...daily, too_many: true, retry_after_ms: retryAfterMs };
+  const momentary = (retryAfterMs ?? 0) <= LONGEST_WINDOW_MS;
+  if (status === 429 && momentary) return { family, ...daily, too_many: true, retry_after_ms: retryAfterMs };
   return dailyRemaining === undefined ? null : { family, ...daily };
 }
 

@@ -188,7 +188,7 @@ export function storeOf(run: FakeRun, claim: Partial<Claim> = {}): SyncStore {
       guarded("takeOutbound", ref.fence);
       const items = run.outbox.take(entity, limit, records);
       run.before("takeOutbound committed");
-      return items;
+      return { items, more: false };
     },
     async settleOutbound(ref, entity, results) {
       guarded("settleOutbound", ref.fence);

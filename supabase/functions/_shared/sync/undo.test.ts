@@ -118,8 +118,8 @@ describe("an undo", () => {
     const deps = depsOf(run, crm, clock, { claim: BOTH });
     const { takeOutbound } = deps.store;
     deps.store.takeOutbound = async (ref, entity, limit, records) => {
-      const items = await takeOutbound(ref, entity, limit, records);
-      return items.map((item) => ({ ...item, verify: records === undefined }));
+      const { items, more } = await takeOutbound(ref, entity, limit, records);
+      return { items: items.map((item) => ({ ...item, verify: records === undefined })), more };
     };
     expect(await runSlice(deps, { operation: "op", holder: "t" })).toBe("finished");
     expect(crm.calls).toEqual(calls);

@@ -30,7 +30,11 @@ const item = z.object({
   updated_at: z.string().nullable(),
 });
 
+const taken = z.object({ items: z.array(item), more: z.boolean() });
+
 export type OutboundItem = z.infer<typeof item>;
+/** more: as much was looked at as one call may, and there may be more behind it. */
+export type Taken = z.infer<typeof taken>;
 export type OutboundRelations = z.infer<typeof relations>;
 
 export interface OutboundResult {
@@ -92,13 +96,13 @@ export async function takeOutbound(
   entity: string,
   limit: number,
   records?: readonly string[],
-): Promise<OutboundItem[]> {
+): Promise<Taken> {
   const rows = await db.query(
     `select private.crm_take_outbound($1::uuid, $2::text::bigint, $3::text, $4::integer,
-            (select array_agg(r::uuid) from jsonb_array_elements_text($5::text::jsonb) r)) as items`,
+            (select array_agg(r::uuid) from jsonb_array_elements_text($5::text::jsonb) r)) as taken`,
     [run.operation, run.fence, entity, limit, records === undefined ? null : json(records)],
   );
-  return parseOne(z.object({ items: z.array(item) }), rows, "crm_take_outbound").items;
+  return parseOne(z.object({ taken }), rows, "crm_take_outbound").taken;
 }
 
 export async function settleOutbound(

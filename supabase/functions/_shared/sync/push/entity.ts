@@ -24,9 +24,9 @@ export async function pushEntity(slice: Slice, { entity }: Place): Promise<Entit
   const outbound = await outboundOf(slice, entity);
   for (;;) {
     if (spent(slice)) return "out_of_budget";
-    const items = await deps.store.takeOutbound(run, entity, crm.batch.write);
-    if (items.length === 0) return "done";
-    await pushBatch(slice, outbound, items);
+    const { items, more } = await deps.store.takeOutbound(run, entity, crm.batch.write);
+    if (items.length === 0 && !more) return "done";
+    if (items.length > 0) await pushBatch(slice, outbound, items);
   }
 }
 

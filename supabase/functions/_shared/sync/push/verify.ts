@@ -13,6 +13,8 @@ export interface Look {
   pipelines: ReadonlyMap<string, string>;
 }
 
+const NONE: { items: OutboundItem[] } = { items: [] };
+
 /**
  * Somebody may have edited the same records in the CRM since they were read. They are fetched and merged, which settles field
  * by field who wins, and what is left of ours is taken again. The moment between this look and the write stays open: neither
@@ -31,7 +33,8 @@ export async function verified(slice: Slice, outbound: Outbound, items: readonly
     return why === undefined ? [] : [rejectedHere(item, why)];
   });
   const again = doubtful.filter((item) => !unreadable.includes(item)).map(({ key }) => key);
-  const current = again.length === 0 ? [] : await deps.store.takeOutbound(run, outbound.entity, again.length, again);
+  const { items: current } =
+    again.length === 0 ? NONE : await deps.store.takeOutbound(run, outbound.entity, again.length, again);
   const certain = items.filter((item) => !doubtful.includes(item));
   const known = new Map([...found].flatMap(([id, { stage }]) => (stage ? [[id, stage.pipeline] as const] : [])));
   return withPipelines(slice, outbound, { items: [...certain, ...current], refused, known });
