@@ -9,11 +9,13 @@ import type {
   DeleteRequest,
   FetchRequest,
   LookupRequest,
+  LookupResult,
   UpdateRequest,
   WriteResult,
 } from "./contract.writing.ts";
 
 export type * from "./contract.writing.ts";
+export { AMBIGUOUS } from "./contract.writing.ts";
 
 export type ProviderId = "salesforce" | "hubspot";
 export type Environment = "production" | "sandbox";
@@ -133,6 +135,8 @@ export interface CrmField {
   readOnly: boolean;
   custom: boolean;
   options?: { value: string; label: string }[];
+  /** The CRM refuses what is not among the options; otherwise they are suggestions. */
+  restricted?: boolean;
   maxLength?: number;
 }
 
@@ -286,8 +290,8 @@ export interface CrmProvider {
   createRecords(session: CrmSession, request: CreateRequest): Promise<WriteResult[]>;
   updateRecords(session: CrmSession, request: UpdateRequest): Promise<WriteResult[]>;
   deleteRecords(session: CrmSession, request: DeleteRequest): Promise<WriteResult[]>;
-  /** Looks for records that an earlier, unanswered create may have made: id by key. Several that fit are no answer, and left out. */
-  lookUp(session: CrmSession, request: LookupRequest): Promise<Map<string, string>>;
+  /** Looks for records that an earlier, unanswered create may have made. A key that is absent was not found. */
+  lookUp(session: CrmSession, request: LookupRequest): Promise<LookupResult>;
 }
 
 export interface ProviderDeps {
