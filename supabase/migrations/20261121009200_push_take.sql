@@ -237,10 +237,19 @@ declare
   v_rows constant private.crm_push_row[] := private.crm_push_rows(p_context, p_due);
   v_items jsonb := private.crm_push_items(p_context, v_rows, v_now);
 begin
-  delete from private.crm_outbox o
-  using unnest(v_rows) r
-  where o.config_id = v_merge.config_id and o.entity_type = v_merge.entity and o.record_id = r.record_id and o.version = r.version
-    and r.action <> 'wait' and r.record_id <> all (array(select (i ->> 'key')::uuid from jsonb_array_elements(v_items) i));
+  -- What could not be sent before is not to be sent any more, so its error is settled too.
+  with done as (
+    delete from private.crm_outbox o
+    using unnest(v_rows) r
+    where o.config_id = v_merge.config_id and o.entity_type = v_merge.entity and o.record_id = r.record_id and o.version = r.version
+      and r.action <> 'wait' and r.record_id <> all (array(select (i ->> 'key')::uuid from jsonb_array_elements(v_items) i))
+    returning o.record_id
+  )
+  update public.crm_sync_errors e
+  set status = 'resolved', last_seen_at = v_now
+  from done d
+  where e.config_id = v_merge.config_id and e.entity_type = v_merge.entity and e.record_id = d.record_id and e.direction = 'push'
+    and e.status <> 'resolved';
   update private.crm_outbox o
   set not_before = v_now + interval '1 minute'
   from unnest(v_rows) r
