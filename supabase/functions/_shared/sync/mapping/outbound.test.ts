@@ -116,9 +116,15 @@ describe("a value of ours as the CRM takes it", () => {
 
 describe("a value that the CRM keeps in another form", () => {
   const shown = (field: Partial<CrmField>, value: Json, more: Partial<MappingRow> = {}) =>
-    compileOutbound("accounts", [row("F", "industry", { entity_type: "accounts", ...more })], [], [fieldOf("F", field)], {
-      crmName: "HubSpot",
-    }).compose(item({ industry: value })).sent?.shown;
+    compileOutbound(
+      "accounts",
+      [row("F", "industry", { entity_type: "accounts", ...more })],
+      [],
+      [fieldOf("F", field)],
+      {
+        crmName: "HubSpot",
+      },
+    ).compose(item({ industry: value })).sent?.shown;
 
   it("is told with the form that reading will bring", () => {
     expect(shown(INDUSTRIES, "Real estate")).toEqual({ industry: { app: "Real estate", crm: "REAL_ESTATE" } });
@@ -144,7 +150,17 @@ describe("a value that the CRM keeps in another form", () => {
   });
 
   it("whatever the options and the spelling: what is read back is ours again, or it was not sent", () => {
-    const word = fc.constantFrom("Retail", "RETAIL", "re-tail", "Real estate", "REAL_ESTATE", "Banking", "1-10", "110", "A+");
+    const word = fc.constantFrom(
+      "Retail",
+      "RETAIL",
+      "re-tail",
+      "Real estate",
+      "REAL_ESTATE",
+      "Banking",
+      "1-10",
+      "110",
+      "A+",
+    );
     const option = fc.record({ value: word, label: word });
     const seen = { exact: 0, respelled: 0, left: 0 };
     fc.assert(

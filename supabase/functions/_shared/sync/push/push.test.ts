@@ -32,6 +32,18 @@ const INDUSTRIES = {
   restricted: true,
   options: ["RETAIL", "REAL_ESTATE"].map((value) => ({ value, label: value })),
 } as const;
+const mapped = (crm_field: string, app_field: string) =>
+  ({
+    entity_type: "accounts",
+    crm_field,
+    app_field,
+    data_type: "string",
+    sync_direction: "bidirectional",
+    is_required: false,
+  }) as const;
+const MAPPED: More = {
+  claim: { phases: ["push"], mappings: [mapped("Name", "name"), mapped("Industry", "industry")] },
+};
 const slice = (more: More = PUSH) => runSlice(depsOf(run, crm, clock, more), { operation: "op", holder: "test" });
 const names = () => crm.records.accounts.filter(({ deleted }) => !deleted).map(({ fields }) => fields.Name);
 const company = (at: number) => ({ key: `key-${at}`, name: `Company ${at}` });
@@ -288,7 +300,12 @@ describe("an answer that never came", () => {
 
   it("to a create, where several records may be it: nothing is created until a person has cleared that up", async () => {
     for (const id of ["x", "y"])
-      crm.records.accounts.push({ id, modifiedAt: "2026-01-01T00:00:00.000Z", deleted: false, fields: { Name: "One" } });
+      crm.records.accounts.push({
+        id,
+        modifiedAt: "2026-01-01T00:00:00.000Z",
+        deleted: false,
+        fields: { Name: "One" },
+      });
     crm.troubles.set("create accounts", [trouble("transient")]);
     await slice();
     expect(await slice()).toBe("finished");
