@@ -27,7 +27,8 @@ export interface HubSpotMockOptions extends HubSpotDataOptions {
   stateFile?: string;
 }
 
-const SCOPES = ["oauth", "crm.objects.companies.read", "crm.objects.contacts.read", "crm.objects.deals.read"];
+const OBJECTS = ["companies", "contacts", "deals"];
+const SCOPES = ["oauth", ...OBJECTS.flatMap((name) => [`crm.objects.${name}.read`, `crm.objects.${name}.write`])];
 
 export async function startHubSpotMock(options: HubSpotMockOptions = {}): Promise<Mock> {
   const initialKnobs: Knobs = { ...DEFAULT_KNOBS, ...knobsPatchSchema.parse(options.knobs ?? {}) };

@@ -164,11 +164,21 @@ export class HubSpotStore {
 
   /** A change of the primary company shows in the contact's own properties, which counts as an edit of it. */
   private touchTied(from: Collection, record: HubRecord, to: Collection, target: HubRecord): void {
+    if (from === to) {
+      for (const company of [record, target]) this.copyParent(from, company);
+      return;
+    }
     const contact = [[from, record] as const, [to, target] as const].find(([side]) => side.type.name === "contacts");
     if (contact === undefined) return;
     const company = this.associations.primary("contacts", contact[1].id, "companies") ?? "";
     if (company === (contact[1].properties.associatedcompanyid ?? "")) return;
     this.write(contact[0], contact[1], { associatedcompanyid: company });
+  }
+
+  private copyParent(companies: Collection, company: HubRecord): void {
+    const parent = this.associations.parent(company.id) ?? "";
+    if (parent === (company.properties.hs_parent_company_id ?? "")) return;
+    this.write(companies, company, { hs_parent_company_id: parent });
   }
 
   private copyPrimaryCompany(contact: HubRecord): void {

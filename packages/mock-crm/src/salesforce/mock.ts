@@ -82,7 +82,7 @@ function buildOrg(options: SalesforceMockOptions, knobs: Knobs, origin: () => st
     userId: data.userId,
     client: { clientId: "pipeline-crm-local", clientSecret: "local-only-secret", ...options.client },
     store,
-    writer: new Writer(store, data.userId),
+    writer: new Writer(store, data.userId, () => knobs.readOnly),
     oauth: oauthStore(options, knobs, clock, organizationId),
     clock,
     knobs,

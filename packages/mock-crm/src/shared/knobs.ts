@@ -7,6 +7,9 @@ export const knobsSchema = z.strictObject({
   lostReplyRate: z.number().min(0).max(1).describe("share of calls that take effect and then answer 502, seeded"),
   next429: z.int().min(0).describe("how many of the next data calls are refused as too many"),
   down: z.enum(["no", "refuse", "unavailable"]).describe("refuse drops connections, unavailable answers 503"),
+  readOnly: z
+    .array(z.string())
+    .describe("objects, as the CRM names them, that the connected user may read and not change"),
   dailyQuota: z.int().min(0).nullable().describe("data calls per rolling day, null for no quota"),
   rateLimits: z.boolean().describe("HubSpot: 110 calls in 10 s and 5 searches in 1 s"),
   tokenLifeSeconds: z.number().positive().describe("life of an access token"),
@@ -26,6 +29,7 @@ export const DEFAULT_KNOBS: Knobs = {
   errorRate: 0,
   lostReplyRate: 0,
   next429: 0,
+  readOnly: [],
   down: "no",
   dailyQuota: null,
   rateLimits: false,

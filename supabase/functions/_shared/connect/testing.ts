@@ -202,6 +202,13 @@ export function fakeProvider(overrides: Partial<CrmProvider> = {}): CrmProvider 
     owners: async () => [{ id: "005000000000001AAA", email: "ada@acme.example", name: "Ada", active: true }],
     count: async () => 0,
     readPage: unused,
+    batch: { fetch: 100, write: 100 },
+    lookUpLagMs: 0,
+    fetchRecords: unused,
+    createRecords: unused,
+    updateRecords: unused,
+    deleteRecords: unused,
+    lookUp: unused,
     ...overrides,
   };
 }

@@ -33,8 +33,14 @@ function classify({ status, headers }: WireResponse): CrmError {
   return { kind, code: `http_${status}`, userMessage: `HTTP ${status}`, retryAfterMs };
 }
 
-const read: WireRequest = { method: "GET", url: "https://api.example.com/x", repeatable: true };
-const write: WireRequest = { method: "POST", url: "https://api.example.com/token", body: "code=1", repeatable: false };
+const read: WireRequest = { method: "GET", url: "https://api.example.com/x", repeatable: true, family: "read" };
+const write: WireRequest = {
+  method: "POST",
+  url: "https://api.example.com/token",
+  body: "code=1",
+  repeatable: false,
+  family: "write",
+};
 
 async function failureOf(run: Promise<unknown>): Promise<CrmError> {
   const error = await run.then(

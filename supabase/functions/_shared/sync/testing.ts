@@ -78,6 +78,13 @@ export function providerOf(crm: FakeCrm): CrmProvider {
     owners: async () => [{ id: "u1", email: "a@b.c", name: "A", active: true }],
     count: async (_session, entity) => crm.records[entity].length,
     readPage: (_session, request) => fakePage(crm, request),
+    batch: { fetch: 100, write: 100 },
+    lookUpLagMs: 0,
+    fetchRecords: unused,
+    createRecords: unused,
+    updateRecords: unused,
+    deleteRecords: unused,
+    lookUp: unused,
   };
 }
 
@@ -184,6 +191,8 @@ export function storeOf(run: FakeRun, claim: Partial<Claim> = {}): SyncStore {
       run.held = true;
       return {
         operation_id: "op",
+        operation: "sync",
+        phases: ["pull"],
         config_id: "config",
         workspace_id: "workspace",
         crm_provider: "salesforce",

@@ -6,21 +6,29 @@ import { createWire } from "../wire.ts";
 import { salesforceAuth } from "./auth.ts";
 import { connect, type SalesforceSettings } from "./connection.ts";
 import { describeEntity } from "./describe.ts";
-import { CRM, classify } from "./errors.ts";
+import { CRM, classify, limits } from "./errors.ts";
+import { fetchRecords } from "./fetch.ts";
+import { lookUp } from "./lookup.ts";
 import { readOwners } from "./owners.ts";
 import { firstPage } from "./query.ts";
 import { countSoql, readPage } from "./read.ts";
 import { readStages } from "./stages.ts";
+import { BATCH, createRecords, deleteRecords, updateRecords, type Writing } from "./write.ts";
 
 const HOSTS = ["login.salesforce.com", "test.salesforce.com", "*.my.salesforce.com", "*.salesforce.com"];
 
 export function createSalesforce(deps: ProviderDeps): CrmProvider {
   const settings = readSettings(deps);
   const hosts = hostRules(HOSTS, [settings.loginUrl, settings.sandboxLoginUrl], deps.env.CRM_ALLOWED_HOSTS);
-  const wire = createWire({ crm: CRM, deps, hosts, classify });
+  const wire = createWire({ crm: CRM, deps, hosts, classify, limits });
   const open = (session: CrmSession) => connect(session, settings, wire);
   const describe = (session: CrmSession, entity: EntityType) => describeEntity(open(session), entity);
   const knownFields = fieldCache(describe, deps.now);
+  const writing = async (session: CrmSession, entity: EntityType): Promise<Writing> => ({
+    connection: open(session),
+    known: await knownFields(session, entity),
+    now: deps.now(),
+  });
   return {
     id: "salesforce",
     ...salesforceAuth(settings, wire, hosts),
@@ -29,7 +37,17 @@ export function createSalesforce(deps: ProviderDeps): CrmProvider {
     owners: (session) => readOwners(open(session)),
     count: async (session, entity, since) =>
       (await firstPage(open(session), countSoql(entity, since), { includeDeleted: since !== null })).total,
-    readPage: async (session, request) => readPage(open(session), request, await knownFields(session, request.entity)),
+    readPage: async (session, request) =>
+      readPage(open(session), request, (await knownFields(session, request.entity)).names),
+    batch: BATCH,
+    lookUpLagMs: 0, // a query sees what was written
+    fetchRecords: async (session, request) =>
+      fetchRecords(open(session), request, (await knownFields(session, request.entity)).names),
+    createRecords: async (session, request) => createRecords(await writing(session, request.entity), request),
+    updateRecords: async (session, request) => updateRecords(await writing(session, request.entity), request),
+    deleteRecords: async (session, request) => deleteRecords(await writing(session, request.entity), request),
+    lookUp: async (session, request) =>
+      lookUp(open(session), request, (await knownFields(session, request.entity)).names),
   };
 }
 

@@ -1,19 +1,10 @@
 import type { Connection } from "jsforce/lib/connection.js";
 import { z } from "zod";
-import {
-  CrmFailure,
-  type CrmRecord,
-  type EntityType,
-  type HighWater,
-  type ReadPage,
-  type ReadRequest,
-} from "../contract.ts";
-import { malformed } from "../errors.ts";
-import { CRM } from "./errors.ts";
-import { id18, optionalId } from "./ids.ts";
+import { CrmFailure, type EntityType, type HighWater, type ReadPage, type ReadRequest } from "../contract.ts";
 import { OBJECTS } from "./objects.ts";
-import { firstPage, nextPage, type QueryPage, type Row } from "./query.ts";
-import { dateTime, identifier, text } from "./soql.ts";
+import { firstPage, nextPage, type QueryPage } from "./query.ts";
+import { columns, toRecord } from "./records.ts";
+import { dateTime, text } from "./soql.ts";
 
 /**
  * Rows in order of (SystemModstamp, Id). The stamp has whole seconds, so ties are normal and every comparison includes
@@ -93,7 +84,7 @@ function isLostLocator(error: unknown): boolean {
 export function selectSoql(selection: Selection, fields: readonly string[], after: Cursor | null): string {
   const where = whereClause(selection.since, after);
   return [
-    `SELECT ${columns(selection, fields).join(", ")}`,
+    `SELECT ${columns(selection, fields, selection.since !== null).join(", ")}`,
     `FROM ${OBJECTS[selection.entity].name}`,
     ...(where === "" ? [] : [`WHERE ${where}`]),
     "ORDER BY SystemModstamp, Id",
@@ -111,39 +102,4 @@ function whereClause(since: HighWater | null, after: Cursor | null): string {
     return `(SystemModstamp > ${stamp} OR (SystemModstamp = ${stamp} AND Id > ${text(after.id)}))`;
   }
   return since === null ? "" : `SystemModstamp >= ${dateTime(Date.parse(since.modifiedAt) - OVERLAP_MS)}`;
-}
-
-function columns({ entity, known, since }: Selection, fields: readonly string[]): string[] {
-  const { company, contact, stage } = OBJECTS[entity];
-  const optional = ["OwnerId", company, contact, stage, since === null ? undefined : "MasterRecordId", ...fields];
-  const wanted = optional.filter((field): field is string => field !== undefined && known.has(field));
-  return [...new Set(["Id", "SystemModstamp", "IsDeleted", ...wanted])].map(identifier);
-}
-
-function toRecord(row: Row, entity: EntityType, fields: readonly string[]): CrmRecord {
-  const { Id, SystemModstamp, IsDeleted } = row;
-  if (typeof Id !== "string" || typeof SystemModstamp !== "string" || typeof IsDeleted !== "boolean") {
-    throw malformed(CRM, "a row without Id, SystemModstamp or IsDeleted");
-  }
-  const { company, contact, stage } = OBJECTS[entity];
-  return {
-    id: id18(Id),
-    modifiedAt: SystemModstamp.replace(/\+0000$/, "Z"),
-    deleted: IsDeleted,
-    mergedInto: optionalId(row.MasterRecordId),
-    fields: Object.fromEntries(fields.map((field) => [field, row[field] ?? null])),
-    ownerId: optionalId(row.OwnerId),
-    ...relation("company", row, company),
-    ...relation("contact", row, contact),
-    ...(stage !== undefined && stage in row ? { stage: toStage(row[stage]) } : {}),
-  };
-}
-
-/** A field that was not selected is a relation that was not read: it must not look empty. */
-function relation(key: "company" | "contact", row: Row, field: string | undefined): Partial<CrmRecord> {
-  return field !== undefined && field in row ? { [key]: optionalId(row[field]) } : {};
-}
-
-function toStage(value: unknown): CrmRecord["stage"] {
-  return typeof value === "string" && value !== "" ? { pipeline: "", id: value } : null;
 }
