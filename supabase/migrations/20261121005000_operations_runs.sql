@@ -26,8 +26,8 @@ create index crm_sync_operations_config_idx on public.crm_sync_operations (works
 create index crm_sync_operations_requested_by_idx on public.crm_sync_operations (requested_by) where requested_by is not null;
 comment on table public.crm_sync_operations is 'One run of a connection: what was asked, how far it is, how it ended. Subscribe to it to show progress.';
 comment on column public.crm_sync_operations.progress is
-  '{"entity": "contacts", "entities": {"accounts": {"done": 85, "total": 85}}, "done": n, "total": n or null, "rate_per_second": r, "eta_seconds": e or null}';
-comment on column public.crm_sync_operations.results is 'Counts per entity when the run has ended: created, updated, unchanged, deleted, failed, conflicts.';
+  '{"entity": "contacts", "entities": {"accounts": {"done": 85, "total": 85}, "accounts_to_crm": {…}}, "done": n, "total": n or null, "rate_per_second": r, "eta_seconds": e or null}';
+comment on column public.crm_sync_operations.results is 'When the run has ended, per entity: {"accounts": {"processed", "created", "updated", "unchanged", "deleted", "failed", "skipped", "conflicts", "push": {the same}}}. push counts what went to the CRM, the rest what came from it.';
 
 create trigger set_updated_at before update on public.crm_sync_operations
   for each row execute function private.set_updated_at();

@@ -23,10 +23,14 @@ create table public.crm_sync_errors (
 create unique index crm_sync_errors_open_record_uq on public.crm_sync_errors (config_id, entity_type, crm_record_id)
   where status = 'open' and crm_record_id is not null;
 create unique index crm_sync_errors_open_run_uq on public.crm_sync_errors (operation_id, entity_type, code) nulls not distinct
-  where status = 'open' and crm_record_id is null;
+  where status = 'open' and crm_record_id is null and record_id is null;
+create unique index crm_sync_errors_open_push_uq on public.crm_sync_errors (config_id, entity_type, record_id)
+  where status = 'open' and direction = 'push';
+create index crm_sync_errors_push_idx on public.crm_sync_errors (config_id, entity_type, record_id) where direction = 'push' and status <> 'resolved';
 create index crm_sync_errors_config_idx on public.crm_sync_errors (workspace_id, config_id, status, last_seen_at desc);
 create index crm_sync_errors_operation_idx on public.crm_sync_errors (workspace_id, operation_id);
 comment on table public.crm_sync_errors is 'Records that could not be synced, and runs that were disturbed, each with the reason. One open row per record.';
+comment on column public.crm_sync_errors.crm_record_id is 'Of a record that could not be read. One that could not be written names ours, in record_id.';
 comment on column public.crm_sync_errors.field is 'The CRM''s field, where the mapping knows it.';
 
 create table public.crm_sync_conflicts (
@@ -71,6 +75,7 @@ create table private.crm_record_links (
   base jsonb not null,
   crm_modified_at text,
   crm_deleted_at timestamptz,
+  deleted_by text check (deleted_by in ('app', 'crm')),
   merged_at timestamptz,
   app_edited_at timestamptz,
   has_conflict boolean not null default false,
@@ -83,6 +88,7 @@ create table private.crm_record_links (
 )
 -- Room on each page for the base to change in place.
 with (fillfactor = 50);
+comment on column private.crm_record_links.deleted_by is 'Who deleted the record in the CRM: a deletion here that was pushed, or the CRM itself.';
 comment on column private.crm_record_links.merged_at is 'updated_at of our row as the last merge left it: a later one means somebody edited since.';
 comment on column private.crm_record_links.app_edited_at is 'When our side was last edited before the merge that wrote merged_at, while edits of ours are not yet at the CRM.';
 create index crm_record_links_matched_idx on private.crm_record_links (config_id, entity_type, matched_on) where matched_on is not null;
@@ -96,6 +102,7 @@ create table private.crm_journal (
   entity_type text not null,
   record_id uuid not null,
   crm_record_id text not null,
+  side text not null default 'app' check (side in ('app', 'crm')),
   action text not null check (action in ('created', 'linked', 'unlinked', 'updated', 'deleted', 'restored')),
   before jsonb,
   after jsonb,
@@ -104,7 +111,7 @@ create table private.crm_journal (
 );
 create index crm_journal_operation_idx on private.crm_journal (operation_id);
 create index crm_journal_record_idx on private.crm_journal (record_id);
-comment on table private.crm_journal is 'Every change a merge made to our records: fields before and after. Undo and audit read it.';
+comment on table private.crm_journal is 'Every change a sync made, to our records (side app) or the CRM''s (side crm): fields before and after. Undo and audit read it.';
 comment on column private.crm_journal.overruled is 'Values that lost a conflict, {field: {"app": …, "crm": …}}: nothing is lost without a trace.';
 
 create table private.crm_cursors (

@@ -52,28 +52,38 @@ declare
 begin
   insert into public.crm_sync_errors as e (workspace_id, config_id, operation_id, entity_type, kind, code, message)
   values (v_operation.workspace_id, v_operation.config_id, p_operation, p_entity, p_kind, p_code, p_message)
-  on conflict (operation_id, entity_type, code) where status = 'open' and crm_record_id is null do update
+  on conflict (operation_id, entity_type, code) where status = 'open' and crm_record_id is null and record_id is null do update
   set attempts = e.attempts + 1, message = excluded.message, kind = excluded.kind, last_seen_at = clock_timestamp();
 end
 $$;
 
--- Counts of a run per entity, from its logs.
+-- One log as an object of counts.
+create function private.crm_counts(p_log public.crm_sync_logs) returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'processed', p_log.records_processed, 'created', p_log.records_created, 'updated', p_log.records_updated,
+    'unchanged', p_log.records_unchanged, 'deleted', p_log.records_deleted, 'failed', p_log.records_failed,
+    'skipped', p_log.records_skipped, 'conflicts', p_log.conflicts_detected)
+$$;
+
+-- Counts of a run per entity, from its logs: those of the pull, and under push those of what went to the CRM.
 create function private.crm_results(p_operation uuid) returns jsonb
 language sql
 stable
 set search_path = ''
 as $$
-  select coalesce(jsonb_object_agg(l.entity_type, jsonb_build_object(
-    'processed', l.processed, 'created', l.created, 'updated', l.updated, 'unchanged', l.unchanged, 'deleted', l.deleted,
-    'failed', l.failed, 'skipped', l.skipped, 'conflicts', l.conflicts)), '{}')
+  select coalesce(jsonb_object_agg(e.entity_type, e.counts), '{}')
   from (
-    select g.entity_type, sum(g.records_processed) as processed, sum(g.records_created) as created, sum(g.records_updated) as updated,
-      sum(g.records_unchanged) as unchanged, sum(g.records_deleted) as deleted, sum(g.records_failed) as failed,
-      sum(g.records_skipped) as skipped, sum(g.conflicts_detected) as conflicts
+    select g.entity_type, jsonb_object_agg(k.key, k.value) as counts
     from public.crm_sync_logs g
+    cross join lateral jsonb_each(
+      case g.sync_direction when 'push' then jsonb_build_object('push', private.crm_counts(g)) else private.crm_counts(g) end) k
     where g.operation_id = p_operation
     group by g.entity_type
-  ) l
+  ) e
 $$;
 
 -- What a log says of itself when its run has ended.
@@ -134,7 +144,7 @@ begin
   update public.crm_sync_errors e
   set status = 'resolved', last_seen_at = clock_timestamp()
   where e.workspace_id = v_operation.workspace_id and e.config_id = v_operation.config_id
-    and e.status = 'open' and e.crm_record_id is null
+    and e.status = 'open' and e.crm_record_id is null and e.record_id is null
     and (p_outcome = 'completed' or p_outcome = 'partial' and e.operation_id is distinct from p_operation);
 end
 $$;
@@ -159,6 +169,6 @@ $$;
 
 revoke execute on function
   private.crm_progress(jsonb, text, jsonb, timestamptz), private.crm_set_totals(uuid, bigint, jsonb),
-  private.crm_note_error(uuid, bigint, text, text, text, text), private.crm_results(uuid), private.crm_close_logs(uuid, text),
+  private.crm_note_error(uuid, bigint, text, text, text, text), private.crm_counts(public.crm_sync_logs), private.crm_results(uuid), private.crm_close_logs(uuid, text),
   private.crm_finish(uuid, bigint, text, text, timestamptz), private.crm_stop_run(uuid, text)
   from public, anon, authenticated, service_role;
