@@ -122,6 +122,19 @@ begin
 end
 $$;
 
+-- Where a phase that merges no pages has come to. Getting there is a sign of life.
+create function private.crm_keep_checkpoint(p_operation uuid, p_fence bigint, p_checkpoint jsonb) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform private.crm_check_fence(p_operation, p_fence);
+  update private.crm_operation_state s
+  set checkpoint = p_checkpoint, crashes = 0, updated_at = clock_timestamp()
+  where s.operation_id = p_operation;
+end
+$$;
+
 -- Done with this slice: gives the run back and wakes the next worker.
 create function private.crm_yield(p_operation uuid, p_fence bigint) returns void
 language plpgsql
@@ -156,6 +169,6 @@ $$;
 
 revoke execute on function
   private.crm_check_fence(uuid, bigint), private.crm_claim_settings(uuid), private.crm_phases(text[], text, text), private.crm_claim(uuid, text, int),
-  private.crm_renew(uuid, bigint, int), private.crm_yield(uuid, bigint), private.crm_fence_off(uuid),
+  private.crm_renew(uuid, bigint, int), private.crm_keep_checkpoint(uuid, bigint, jsonb), private.crm_yield(uuid, bigint), private.crm_fence_off(uuid),
   private.crm_incremental_cursor(uuid, text)
   from public, anon, authenticated, service_role;

@@ -2,9 +2,11 @@ import { CrmFailure, type EntityType, type HighWater } from "../crm/contract.ts"
 import { patiently } from "./retry.ts";
 import type { Slice } from "./slice.ts";
 
-/** Once per run, before its first page: who owns records, and how many there are to read. */
-export async function prepare(slice: Slice, entities: readonly EntityType[]): Promise<void> {
+/** Once per run, before anything else: who owns records, and how many there are to read. */
+export async function prepare(slice: Slice): Promise<void> {
   await refreshOwners(slice);
+  const { entities, phases } = slice.claim;
+  if (!phases.includes("pull")) return;
   const totals = await Promise.all(entities.map(async (entity) => [entity, await total(slice, entity)] as const));
   await slice.deps.store.setTotals(slice.run, Object.fromEntries(totals));
 }

@@ -22,7 +22,8 @@ export interface MergePage {
   entity: string;
   records: readonly object[];
   rejected: readonly object[];
-  checkpoint: object;
+  /** null: fetched by name. */
+  checkpoint: object | null;
   /** Kept for the next incremental run once the entity is done. */
   cursor: StoredHighWater | null;
 }
@@ -38,7 +39,7 @@ export async function mergePage(db: Db, run: RunRef, page: MergePage): Promise<M
       page.entity,
       json(page.records),
       json(page.rejected),
-      json(page.checkpoint),
+      page.checkpoint === null ? null : json(page.checkpoint),
       page.cursor === null ? null : json(page.cursor),
     ],
   );

@@ -130,6 +130,15 @@ export async function noteError(db: Db, run: RunRef, error: RunError): Promise<v
   ]);
 }
 
+/** Where a phase without pages has come to. */
+export async function keepCheckpoint(db: Db, run: RunRef, checkpoint: object): Promise<void> {
+  await db.query("select private.crm_keep_checkpoint($1::uuid, $2::text::bigint, $3::text::jsonb)", [
+    run.operation,
+    run.fence,
+    json(checkpoint),
+  ]);
+}
+
 /** How many records each entity has to read; null where the CRM does not tell. Progress needs it. */
 export async function setTotals(db: Db, run: RunRef, totals: Record<string, number | null>): Promise<void> {
   await db.query("select private.crm_set_totals($1::uuid, $2::text::bigint, $3::text::jsonb)", [
