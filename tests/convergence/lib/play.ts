@@ -27,7 +27,7 @@ export async function openStage(bed: Bed, { rules, seed }: History): Promise<Sta
   for (const name of CRMS) {
     configs[name] = await connectMock(bed, name, whose);
     const { strategy, deleteWhenDeleted, deleteInCrm } = rules[name];
-    const settings = { delete_when_deleted: deleteWhenDeleted, ...(process.env.NOPUSH ? {} : { delete_in_crm: deleteInCrm }) };
+    const settings = { delete_when_deleted: deleteWhenDeleted, delete_in_crm: deleteInCrm };
     await bed.sql`
       update public.crm_sync_configs set conflict_resolution = ${strategy}, sync_rules = ${bed.sql.json(settings)}
        where id = ${configs[name]}`;
