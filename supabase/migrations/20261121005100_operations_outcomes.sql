@@ -117,11 +117,11 @@ comment on column private.crm_journal.overruled is 'Values that lost a conflict,
 create table private.crm_cursors (
   config_id uuid not null references public.crm_sync_configs (id) on delete cascade,
   entity_type text not null,
-  cursor jsonb not null,
+  cursor jsonb,
   updated_at timestamptz not null default now(),
   primary key (config_id, entity_type)
 );
-comment on table private.crm_cursors is 'How far each entity has been read: modified time as the CRM wrote it, and id.';
+comment on table private.crm_cursors is 'Entities that have been read to the end once, and how far: modified time as the CRM wrote it, and id; null where nothing was there.';
 
 -- A relation to a record that has not arrived yet.
 create table private.crm_pending_relations (

@@ -23,10 +23,10 @@ begin
   update private.crm_operation_state s
   set checkpoint = coalesce(p_checkpoint, s.checkpoint), crashes = 0, updated_at = clock_timestamp()
   where s.operation_id = p_context.operation_id;
-  if (p_checkpoint ->> 'entity_done')::boolean and p_cursor is not null then
+  if (p_checkpoint ->> 'entity_done')::boolean then
     insert into private.crm_cursors as c (config_id, entity_type, cursor)
     values (p_context.config_id, p_context.entity, p_cursor)
-    on conflict (config_id, entity_type) do update set cursor = excluded.cursor, updated_at = now();
+    on conflict (config_id, entity_type) do update set cursor = coalesce(excluded.cursor, c.cursor), updated_at = now();
   end if;
 
   insert into public.crm_sync_logs as l (
