@@ -59,7 +59,7 @@ begin
   if exists (
     select from jsonb_each(case when jsonb_typeof(new.sync_rules) = 'object' then new.sync_rules else '{}' end) r
     where case
-      when r.key in ('delete_when_deleted', 'create_when_missing') then jsonb_typeof(r.value) <> 'boolean'
+      when r.key in ('delete_when_deleted', 'create_when_missing', 'delete_in_crm', 'create_in_crm') then jsonb_typeof(r.value) <> 'boolean'
       when r.key = 'phone_country' then r.value::text !~ '^"[A-Z]{2}"$'
       when r.key not in ('accounts', 'contacts', 'opportunities') then true
       when jsonb_typeof(r.value) <> 'object' then true

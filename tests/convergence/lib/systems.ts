@@ -49,7 +49,7 @@ export function appSystem(sql: Sql, workspace: string): System {
 function newAppRecord(entity: EntityType, marker: string): Record<string, unknown> {
   if (entity === "accounts") return { name: marker, domain: `${marker}.example` };
   if (entity === "contacts") return { last_name: marker, email: `${marker}@people.example` };
-  return { name: marker, stage_key: "lead", expected_close_date: "2027-01-31", client_name: marker };
+  return { name: marker, stage_key: "prospect", expected_close_date: "2027-01-31", client_name: marker };
 }
 
 /** A CRM, edited by its own users. */

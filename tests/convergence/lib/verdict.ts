@@ -37,7 +37,14 @@ export async function faults(stage: Stage): Promise<string[]> {
     found.push(...doubles(stage, entity, rows), ...(await differences(stage, entity, rows)));
     found.push(...(await lost(stage, entity, rows)));
   }
-  return found;
+  return [...found, ...(await refusals(stage))];
+}
+
+/** Nothing here is unfit for a CRM, so no record may be left out. */
+async function refusals({ bed, workspace }: Stage): Promise<string[]> {
+  const errors = await bed.sql<{ entity_type: string; message: string }[]>`
+    select entity_type, message from public.crm_sync_errors where workspace_id = ${workspace} and status in ('open', 'dead')`;
+  return errors.map((error) => `${error.entity_type}: ${error.message}`);
 }
 
 type Rows = Record<"app" | CrmName, Row[]>;
