@@ -295,6 +295,17 @@ select is(pg_temp.remember('deal', 'opportunities'), 'create Engine {"name": "En
 select pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('deal'), 'written', 'D1'));
 select results_eq($$ select p.sync_status, p.crm_id, l.merged_at = p.updated_at from pipeline_projects p join links l on l.record_id = p.id where l.crm_record_id = 'D1' $$, $$ values ('synced', null::text, true) $$, 'and shows that it got there, which is no edit');
 
+-- Read back before it was looked for
+insert into pipeline_projects (workspace_id, name, stage_key) select id, 'Lost', 'lead' from w;
+select pg_temp.remember('echo', 'opportunities');
+select is(pg_temp.merge('opportunities', pg_temp.record('D2', '{"name": "Lost", "stage_key": "lead", "probability": 10}')), 'created=1', 'a deal whose create got no answer is read back as a new one');
+update private.crm_outbox set intent_at = now() where record_id = (pg_temp.item('echo') ->> 'key')::uuid;
+update item set item = item || (select jsonb_build_object('version', o.version::text, 'action', 'look_up') from outbox o where o.record_id = (item ->> 'key')::uuid) where name = 'echo';
+select is(pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('echo'), 'exists', 'D2')), 'linked=1', 'and recognised when it is looked for');
+select is((select count(*) from pipeline_projects where name = 'Lost' and workspace_id = (select id from w)), 1::bigint, 'so there is one of it');
+select is(pg_temp.ours('D2'), (pg_temp.item('echo') ->> 'key')::uuid, 'the one that was here first');
+select is((select count(*) from pg_temp.told(pg_temp.take('opportunities')) t where t like '%Lost%'), 0::bigint, 'which has nothing to say');
+
 -- Counts
 select is((select records_created from crm_sync_logs l join run r on r.operation = l.operation_id where sync_direction = 'push' and entity_type = 'accounts'), 1, 'the run counts its own');
 create temp table ended on commit drop as select operation from run;
