@@ -71,7 +71,7 @@ begin
     end)
   then
     raise exception 'These sync rules cannot be followed.' using errcode = 'PC004',
-      hint = 'delete_when_deleted and create_when_missing are true or false; phone_country is a code such as DE; accounts, contacts and opportunities hold field_strategies, each last_write_wins, crm_wins, app_wins or manual_review.';
+      hint = 'delete_when_deleted, create_when_missing, delete_in_crm and create_in_crm are true or false; phone_country is a code such as DE; accounts, contacts and opportunities hold field_strategies, each last_write_wins, crm_wins, app_wins or manual_review.';
   end if;
   return new;
 end

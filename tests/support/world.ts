@@ -3,7 +3,7 @@ import postgres from "postgres";
 import { inject } from "vitest";
 import { connectCrm } from "../../scripts/lib/oauth-browser.ts";
 import { type Client, createAndSignIn, type Endpoint, type Role } from "../../scripts/lib/people.ts";
-import { type Operation, runSync } from "../../scripts/lib/sync-run.ts";
+import { type Operation, runSync, type SyncRequest } from "../../scripts/lib/sync-run.ts";
 
 export type Provider = "salesforce" | "hubspot";
 
@@ -67,8 +67,9 @@ export function sync(
   world: World,
   configId: string,
   onProgress: (operation: Operation) => void = () => {},
+  request: SyncRequest = {},
 ): Promise<Operation> {
-  return runSync(world.people.owner, configId, onProgress);
+  return runSync(world.people.owner, configId, onProgress, request);
 }
 
 /** The mock's control endpoint: knobs, edits, counters. */

@@ -93,7 +93,7 @@ export async function knowingSome<W>(
 }
 
 /** Of one record a failure says: never again like this, or later. */
-export function forOneRecord(error: CrmError): WriteError {
+export function forOneRecord(error: WriteError): WriteError {
   return error.kind === "rejected" ? error : { ...error, kind: "transient" };
 }
 

@@ -214,6 +214,9 @@ describe.each(SUBJECTS)("writing with the $id provider", (subject: Subject) => {
       );
       expect(results.map((result) => result.outcome)).toEqual(["written", "written"]);
       expect((await seen(id)).fields[titleField]).toBe("second");
+      const companies = [await make("accounts", "One"), await make("accounts", "Two")];
+      await update(companies.map((company) => ({ key: company, id, fields: {}, company })));
+      expect((await seen(id)).company).toBe(companies[1]);
     });
 
     it("tells apart what is gone, what is refused and what is written", async () => {
@@ -354,6 +357,15 @@ describe.each(SUBJECTS)("writing with the $id provider", (subject: Subject) => {
       expect(await lookUp("contacts", [{ key: "p", name: "van der Berg", createdAfter }])).toEqual(
         new Map([["p", person]]),
       );
+    });
+
+    it("tells how long a look-up may have to wait, and finds by unique fields without waiting", async () => {
+      expect(provider.lookUpLagMs).toBe(subject.id === "hubspot" ? 60_000 : 0);
+      mock.control.knobs({ searchLagMs: 60_000 });
+      const createdAfter = since();
+      const id = await make("contacts", "Fresh", { fields: { [emailField]: "fresh@firm.example" } });
+      const found = await lookUp("contacts", [{ key: "f", email: "fresh@firm.example", createdAfter }]);
+      expect(found).toEqual(new Map([["f", id]]));
     });
 
     it("leaves out what is ambiguous, what is older and what two claim", async () => {

@@ -89,10 +89,15 @@ describe("a first sync", () => {
     expect(run.rejected.get("accounts-2")).toMatch(/300 characters; at most 255 fit/);
   });
 
-  it("does not pretend when the run is to push only", async () => {
-    expect(await slice({ claim: { direction: "to_crm" } })).toBe("failed");
-    expect(run.message).toMatch(/reads from the CRM only/);
+  it("does not pretend when its direction and the connection's leave nothing to do", async () => {
+    expect(await slice({ claim: { phases: [] } })).toBe("failed");
+    expect(run.message).toMatch(/leave nothing to do/);
     expect(crm.reads).toEqual([]);
+  });
+
+  it("reads nothing and counts nothing when it goes to the CRM only", async () => {
+    expect(await slice({ claim: { phases: ["push"] } })).toBe("finished");
+    expect([crm.reads, run.totals]).toEqual([[], null]);
   });
 });
 

@@ -36,8 +36,9 @@ export function readBatch<W, R>(
 ): WriteResult[] {
   if (!Array.isArray(answer.results)) throw malformed(CRM, "a batch answer without results");
   const results = byName(answer.results as readonly R[], namesIn);
-  const errors = byName(answer.errors ?? [], ({ context }) => Object.values(context ?? {}).flat());
-  const nameless = (answer.errors ?? []).find(({ context }) => Object.values(context ?? {}).flat().length === 0);
+  const errors = byName(answer.errors ?? [], namesInError);
+  const known = new Set(writes.flatMap(namesOf));
+  const nameless = (answer.errors ?? []).find((error) => !namesInError(error).some((name) => known.has(name)));
   return writes.map((write) => {
     const names = namesOf(write);
     const result = firstOf(results, names);
@@ -45,6 +46,10 @@ export function readBatch<W, R>(
     const error = firstOf(errors, names) ?? nameless;
     return refused(write, error === undefined ? unaccounted() : toError(error));
   });
+}
+
+function namesInError({ context }: BatchError): string[] {
+  return Object.values(context ?? {}).flat();
 }
 
 function byName<T>(items: readonly T[], namesIn: (item: T) => readonly (string | undefined)[]): Map<string, T> {

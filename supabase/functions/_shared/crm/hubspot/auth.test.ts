@@ -59,7 +59,7 @@ describe("signing in with HubSpot", () => {
       code_challenge_method: "S256",
     });
     const scopes = url.searchParams.get("scope")?.split(" ") ?? [];
-    expect(scopes).toContain("crm.objects.deals.read");
+    expect(scopes).toEqual(expect.arrayContaining(["crm.objects.deals.read", "crm.objects.deals.write"]));
     expect(
       scopes.filter(
         (scope) => !/^(oauth|crm\.(objects|schemas)\.(companies|contacts|deals|owners)\.(read|write))$/.test(scope),

@@ -26,7 +26,7 @@ import { CRM } from "./errors.ts";
 import { fetchRecords } from "./fetch.ts";
 import { OBJECTS } from "./objects.ts";
 import { toProperties } from "./properties.ts";
-import { hasRelations, newAssociations, setRelations } from "./relations.ts";
+import { hasRelations, newAssociations, type Related, setRelations } from "./relations.ts";
 
 export const BATCH = { fetch: 100, write: 100 };
 
@@ -166,7 +166,10 @@ async function withRelations(
     return id !== undefined && hasRelations(entity, write) ? [{ ...write, id }] : [];
   });
   if (related.length === 0) return [...results];
-  const errors = await relationErrors(() => setRelations(client, entity, related), related);
+  const errors = new Map<string, WriteError>();
+  for (const round of inRounds(related, ({ id }) => id)) {
+    for (const [key, error] of await relationErrors(client, entity, round)) errors.set(key, error);
+  }
   return results.map((result) => {
     const error = errors.get(result.key);
     return error === undefined ? result : failed(result.key, error, result.id);
@@ -174,11 +177,12 @@ async function withRelations(
 }
 
 async function relationErrors(
-  set: () => Promise<Map<string, WriteError>>,
-  related: readonly { key: string }[],
+  client: HubSpotClient,
+  entity: EntityType,
+  related: readonly Related[],
 ): Promise<Map<string, WriteError>> {
   try {
-    return await set();
+    return await setRelations(client, entity, related);
   } catch (error) {
     if (!(error instanceof CrmFailure)) throw error;
     return new Map(related.map(({ key }) => [key, forOneRecord(error.detail)]));

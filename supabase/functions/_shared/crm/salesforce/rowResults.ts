@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { failed, written } from "../batch.ts";
+import { failed, forOneRecord, written } from "../batch.ts";
 import type { WriteResult } from "../contract.ts";
 import { malformed } from "../errors.ts";
 import { CRM, classifyRow } from "./errors.ts";
@@ -58,7 +58,8 @@ function firstError(row: RowResult): RowError {
 
 function refused(key: string, id: string | null, row: RowResult, now: Date): WriteResult {
   const { statusCode, message, fields } = firstError(row);
-  return failed(key, classifyRow({ statusCode, message: message ?? "", fields: fields ?? [] }, now), id);
+  const error = classifyRow({ statusCode, message: message ?? "", fields: fields ?? [] }, now);
+  return failed(key, forOneRecord(error), id);
 }
 
 function idOf({ id }: RowResult): string {

@@ -1,7 +1,7 @@
 import type { CrmField, EntityType, RecordWrite } from "../../crm/contract.ts";
 import type { Json } from "../json.ts";
 import { RequiredFields } from "./outboundRequired.ts";
-import { severalPipelines, stageChooser, type StageFor } from "./outboundStages.ts";
+import { type StageFor, severalPipelines, stageChooser } from "./outboundStages.ts";
 import { toCrm } from "./outboundValues.ts";
 import type { MappingRow } from "./plan.ts";
 import { sourceParts } from "./source.ts";
@@ -135,7 +135,8 @@ function drafted(record: OutboundRecord, steps: readonly Step[], stageFor: (key:
 }
 
 function setStage(draft: Draft, field: CrmField, stage: ReturnType<StageFor>): void {
-  if (stage instanceof Misfit) draft.problems.push({ code: stage.code, text: `${field.name} ${stage.why}`, field: field.name });
+  if (stage instanceof Misfit)
+    draft.problems.push({ code: stage.code, text: `${field.name} ${stage.why}`, field: field.name });
   else draft.stage = stage;
 }
 

@@ -20,7 +20,9 @@ export interface Outbound {
 export async function outboundOf(slice: Slice, entity: EntityType): Promise<Outbound> {
   const { claim, crm, session } = slice;
   const fields = await patiently(waiting(slice), () => session.use((one) => crm.describe(one, entity)));
-  const plan = compileOutbound(entity, claim.mappings, claim.stages, fields, { crmName: CRM_NAMES[claim.crm_provider] });
+  const plan = compileOutbound(entity, claim.mappings, claim.stages, fields, {
+    crmName: CRM_NAMES[claim.crm_provider],
+  });
   return { entity, inbound: planFor(slice, entity), plan, externalIdField: externalIdField(slice, entity) };
 }
 

@@ -30,7 +30,12 @@ function failed(item: OutboundItem, result: WriteResult): OutboundResult {
 }
 
 const NO_REASON: Pick<OutboundResult, "error"> = {
-  error: { kind: "transient", code: "no_answer", message: "The CRM did not say what became of this record.", field: null },
+  error: {
+    kind: "transient",
+    code: "no_answer",
+    message: "The CRM did not say what became of this record.",
+    field: null,
+  },
 };
 
 /** A limit or lost access that hit one record only: the record is tried again, and the next call will tell about the rest. */

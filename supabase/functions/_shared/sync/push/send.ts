@@ -89,7 +89,8 @@ async function composed(
   for (const item of items) {
     const made = plan.compose(item, pipelines.get(item.crm_id ?? ""));
     if (made.rejected) refused.push(rejectedHere(item, made.rejected));
-    else ready.push({ item, sent: made.sent, write: { ...made.write, fields: { ...made.write.fields, ...more(item) } } });
+    else
+      ready.push({ item, sent: made.sent, write: { ...made.write, fields: { ...made.write.fields, ...more(item) } } });
   }
   await settle(refused);
   return ready;

@@ -21,7 +21,8 @@ export interface Look {
 export async function verified(slice: Slice, outbound: Outbound, items: readonly OutboundItem[]): Promise<Look> {
   const { deps, run } = slice;
   const doubtful = items.filter((item) => item.verify && item.crm_id !== null);
-  if (doubtful.length === 0) return withPipelines(slice, outbound, { items: [...items], refused: [], known: new Map() });
+  if (doubtful.length === 0)
+    return withPipelines(slice, outbound, { items: [...items], refused: [], known: new Map() });
   const ids = doubtful.map(({ crm_id }) => crm_id ?? "");
   const { found, rejected } = await mergeByName(slice, outbound.inbound, ids);
   const unreadable = doubtful.filter(({ crm_id }) => rejected.has(crm_id ?? ""));
