@@ -14,6 +14,21 @@ alter table private.crm_owners enable row level security;
 revoke all on private.crm_owners from public, anon, authenticated, service_role;
 comment on column private.crm_owners.member_id is 'Looked up by e-mail at each run. No foreign key: whether the member still exists is asked when a record is written.';
 
+-- Who connected, as an owner of records. HubSpot numbers its owners apart from its users, so there the address tells.
+create function private.crm_current_owner(p_config uuid) returns text
+language sql
+stable
+set search_path = ''
+as $$
+  select o.crm_user_id
+  from public.crm_sync_configs c
+  join private.crm_owners o on o.config_id = c.id
+    and case c.crm_provider when 'hubspot' then o.email = lower(btrim(c.oauth_user_email)) else o.crm_user_id = c.oauth_user_id end
+  where c.id = p_config
+  order by o.crm_user_id
+  limit 1
+$$;
+
 create function private.crm_upsert_owners(p_config uuid, p_owners jsonb) returns void
 language sql
 set search_path = ''
@@ -131,7 +146,7 @@ as $$
 $$;
 
 revoke execute on function
-  private.crm_upsert_owners(uuid, jsonb), private.crm_insert_mappings(uuid, jsonb, jsonb),
+  private.crm_current_owner(uuid), private.crm_upsert_owners(uuid, jsonb), private.crm_insert_mappings(uuid, jsonb, jsonb),
   private.crm_connect(uuid, uuid, text, text, jsonb, jsonb, jsonb, jsonb, jsonb),
   private.crm_disconnect(uuid, uuid), private.crm_forget_credentials(uuid)
   from public, anon, authenticated, service_role;

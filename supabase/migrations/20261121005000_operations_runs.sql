@@ -13,21 +13,25 @@ create table public.crm_sync_operations (
   progress jsonb not null default '{"entity": null, "entities": {}, "done": 0, "total": null, "rate_per_second": null, "eta_seconds": null}',
   results jsonb,
   error_message text,
+  undoes uuid,
   requested_by uuid references auth.users (id) on delete set null,
   started_at timestamptz,
   completed_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   unique (workspace_id, id),
-  foreign key (workspace_id, config_id) references public.crm_sync_configs (workspace_id, id) on delete cascade
+  foreign key (workspace_id, config_id) references public.crm_sync_configs (workspace_id, id) on delete cascade,
+  foreign key (workspace_id, undoes) references public.crm_sync_operations (workspace_id, id) on delete set null (undoes)
 );
 create unique index crm_sync_operations_live_uq on public.crm_sync_operations (config_id) where status in ('queued', 'running', 'paused');
 create index crm_sync_operations_config_idx on public.crm_sync_operations (workspace_id, config_id, created_at desc);
 create index crm_sync_operations_requested_by_idx on public.crm_sync_operations (requested_by) where requested_by is not null;
+create index crm_sync_operations_undoes_idx on public.crm_sync_operations (workspace_id, undoes) where undoes is not null;
 comment on table public.crm_sync_operations is 'One run of a connection: what was asked, how far it is, how it ended. Subscribe to it to show progress.';
 comment on column public.crm_sync_operations.progress is
   '{"entity": "contacts", "entities": {"accounts": {"done": 85, "total": 85}, "accounts_to_crm": {…}}, "done": n, "total": n or null, "rate_per_second": r, "eta_seconds": e or null}';
-comment on column public.crm_sync_operations.results is 'When the run has ended, per entity: {"accounts": {"processed", "created", "updated", "unchanged", "deleted", "failed", "skipped", "conflicts", "push": {the same}}}. push counts what went to the CRM, the rest what came from it.';
+comment on column public.crm_sync_operations.results is 'When the run has ended, per entity: {"accounts": {"processed", "created", "updated", "unchanged", "deleted", "failed", "skipped", "conflicts", "push": {the same}}}. push counts what went to the CRM, the rest what came from it. Of an undo also "restored", "kept_because_edited" and "failed" in all.';
+comment on column public.crm_sync_operations.undoes is 'The run that this one takes back.';
 
 create trigger set_updated_at before update on public.crm_sync_operations
   for each row execute function private.set_updated_at();

@@ -50,11 +50,17 @@ create table public.crm_sync_conflicts (
     check (resolution_strategy in ('use_app', 'use_crm', 'manual', 'last_write_wins', 'crm_wins', 'app_wins', 'agreed')),
   resolved_by uuid references auth.users (id) on delete set null,
   resolved_at timestamptz,
+  origin text not null default 'sync' check (origin in ('sync', 'undo')),
+  crm_values jsonb not null default '{}',
+  resolved_data jsonb,
+  applied_at timestamptz,
   detected_at timestamptz not null default now(),
   foreign key (workspace_id, config_id) references public.crm_sync_configs (workspace_id, id) on delete cascade,
   foreign key (workspace_id, operation_id) references public.crm_sync_operations (workspace_id, id) on delete set null (operation_id)
 );
 create unique index crm_sync_conflicts_pending_uq on public.crm_sync_conflicts (config_id, entity_type, crm_record_id) where status = 'pending';
+create index crm_sync_conflicts_unapplied_idx on public.crm_sync_conflicts (config_id, entity_type, crm_record_id)
+  where status = 'resolved' and applied_at is null and resolution_strategy in ('use_app', 'use_crm', 'manual');
 create index crm_sync_conflicts_workspace_idx on public.crm_sync_conflicts (workspace_id, status, detected_at desc);
 create index crm_sync_conflicts_config_idx on public.crm_sync_conflicts (workspace_id, config_id, detected_at desc);
 create index crm_sync_conflicts_record_idx on public.crm_sync_conflicts (config_id, entity_type, crm_record_id);
@@ -63,6 +69,11 @@ create index crm_sync_conflicts_resolved_by_idx on public.crm_sync_conflicts (re
 comment on table public.crm_sync_conflicts is
   'Fields that both sides changed. pending ones wait for a person and keep both values; the others record what the strategy decided.';
 comment on column public.crm_sync_conflicts.app_data is 'Our values of the conflicting fields; crm_data the CRM''s, base what both last agreed on.';
+comment on column public.crm_sync_conflicts.crm_values is 'The values of crm_data as the CRM writes them: unchanged in spelling, relations as its ids.';
+comment on column public.crm_sync_conflicts.origin is 'undo: not both sides changed it, a run was taken back on one of them.';
+comment on column public.crm_sync_conflicts.resolved_data is 'The values a person chose.';
+comment on column public.crm_sync_conflicts.applied_at is
+  'When both sides were seen to have what a person chose. Until then a new difference in these fields opens the conflict again.';
 
 -- The link of a CRM record to ours, with the base: the values both sides last agreed on, as the CRM writes them.
 -- Relations are kept in it under $company, $contact and $owner, as ids of the CRM.
@@ -109,9 +120,10 @@ create table private.crm_journal (
   overruled jsonb,
   created_at timestamptz not null default now()
 );
-create index crm_journal_operation_idx on private.crm_journal (operation_id);
+create index crm_journal_operation_idx on private.crm_journal (operation_id, id);
 create index crm_journal_record_idx on private.crm_journal (record_id);
 comment on table private.crm_journal is 'Every change a sync made, to our records (side app) or the CRM''s (side crm): fields before and after. Undo and audit read it.';
+comment on column private.crm_journal.side is 'Where the change was made. On the side of the CRM, before and after are as the base keeps values: relations as its ids.';
 comment on column private.crm_journal.overruled is 'Values that lost a conflict, {field: {"app": …, "crm": …}}: nothing is lost without a trace.';
 
 create table private.crm_cursors (

@@ -33,7 +33,8 @@ as $$
     coalesce((
       select jsonb_agg(to_jsonb(s) - '{config_id,workspace_id,created_at,updated_at}'::text[] order by s.crm_pipeline_id, s.position)
       from public.crm_stage_mappings s where s.config_id = p_config), '[]'),
-    (select jsonb_build_object('sync_rules', c.sync_rules, 'conflict_resolution', c.conflict_resolution, 'sync_direction', c.sync_direction)
+    (select jsonb_build_object('sync_rules', c.sync_rules, 'conflict_resolution', c.conflict_resolution, 'sync_direction', c.sync_direction,
+       'crm_user', private.crm_current_owner(c.id))
      from public.crm_sync_configs c where c.id = p_config)
 $$;
 

@@ -57,6 +57,20 @@ begin
 end
 $$;
 
+-- What an undo came to in all: nothing for other runs.
+create function private.crm_undo_totals(p_operation uuid) returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select case when o.operation = 'undo' then (
+    select jsonb_build_object('restored', coalesce(sum(g.records_created + g.records_updated + g.records_deleted), 0),
+      'kept_because_edited', coalesce(sum(g.records_skipped), 0), 'failed', coalesce(sum(g.records_failed), 0))
+    from public.crm_sync_logs g where g.operation_id = o.id) else '{}' end
+  from public.crm_sync_operations o
+  where o.id = p_operation
+$$;
+
 -- One log as an object of counts.
 create function private.crm_counts(p_log public.crm_sync_logs) returns jsonb
 language sql
@@ -75,7 +89,7 @@ language sql
 stable
 set search_path = ''
 as $$
-  select coalesce(jsonb_object_agg(e.entity_type, e.counts), '{}')
+  select coalesce(jsonb_object_agg(e.entity_type, e.counts), '{}') || private.crm_undo_totals(p_operation)
   from (
     select g.entity_type, jsonb_object_agg(k.key, k.value) as counts
     from public.crm_sync_logs g
@@ -169,6 +183,7 @@ $$;
 
 revoke execute on function
   private.crm_progress(jsonb, text, jsonb, timestamptz), private.crm_set_totals(uuid, bigint, jsonb),
-  private.crm_note_error(uuid, bigint, text, text, text, text), private.crm_counts(public.crm_sync_logs), private.crm_results(uuid), private.crm_close_logs(uuid, text),
+  private.crm_note_error(uuid, bigint, text, text, text, text), private.crm_counts(public.crm_sync_logs), private.crm_undo_totals(uuid),
+  private.crm_results(uuid), private.crm_close_logs(uuid, text),
   private.crm_finish(uuid, bigint, text, text, timestamptz), private.crm_stop_run(uuid, text)
   from public, anon, authenticated, service_role;

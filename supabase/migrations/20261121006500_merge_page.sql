@@ -186,6 +186,7 @@ begin
   perform private.crm_settle_waiting(v_context, v_changes),
     private.crm_close_conflicts(v_context, v_changes),
     private.crm_keep_errors(v_context, v_problems, p_records);
+  perform private.crm_confirm_resolutions(v_context, array(select r ->> 'crm_id' from jsonb_array_elements(p_records) r));
   v_counts.conflicts_resolved := private.crm_keep_decided_conflicts(v_context, v_changes);
   v_counts.conflicts := private.crm_keep_pending_conflicts(v_context, v_changes) + v_counts.conflicts_resolved;
   v_done := private.crm_merge_count(v_context, v_counts, p_checkpoint, p_cursor);

@@ -55,6 +55,9 @@ declare
   v_merge private.crm_merge_context := v_context.merge;
   v_due int;
 begin
+  if (select o.operation = 'undo' from public.crm_sync_operations o where o.id = p_operation) then
+    return private.crm_begin_compensations(p_operation, p_entity);
+  end if;
   if not v_context.may_create then
     delete from private.crm_push_starts s where s.config_id = v_merge.config_id and s.entity_type = p_entity;
   else

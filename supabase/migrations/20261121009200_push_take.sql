@@ -176,7 +176,7 @@ begin
       cross join lateral unnest(k.conflicting_fields) c (field)
       where k.config_id = ($1).config_id and k.entity_type = ($1).entity
         and (k.status = 'pending' and k.crm_record_id = any (array(select r.crm_id from unnest($2) r))
-          or k.status = 'ignored' and k.crm_record_id = any (array(select r.crm_id from unnest($2) r where r.has_conflict)))
+          or k.status = 'ignored' and k.crm_record_id = any (array(select r.crm_id from unnest($2) r)))
     ),
     changed as materialized (
       select s.*, case
@@ -269,6 +269,9 @@ declare
   v_after private.crm_outbox;
   v_due private.crm_outbox[];
 begin
+  if (select o.operation = 'undo' from public.crm_sync_operations o where o.id = p_operation) then
+    return private.crm_take_compensations(p_operation, p_entity, p_limit, p_records);
+  end if;
   loop
     v_due := private.crm_outbox_due(v_context, p_records, v_after, p_limit);
     exit when v_due = '{}';

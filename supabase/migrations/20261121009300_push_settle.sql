@@ -249,6 +249,9 @@ declare
   v_counts jsonb;
   v_failed int;
 begin
+  if (select o.operation = 'undo' from public.crm_sync_operations o where o.id = p_operation) then
+    return private.crm_settle_compensations(p_operation, p_entity, p_results);
+  end if;
   -- What is written here is this connection's doing.
   perform set_config('pipeline_crm.sync_config', v_merge.config_id::text, true), set_config('pipeline_crm.actor', '', true);
   -- Records before rows, as an edit locks them.
@@ -274,7 +277,8 @@ begin
     'retried', count(*) filter (where r.outcome = 'missing' or r.outcome = 'failed' and r.kind <> 'rejected' and not r.is_dead))
   into v_counts
   from unnest(v_results) r;
-  perform private.crm_settle_count(v_merge, v_counts, v_failed);
+  perform private.crm_settle_count(v_merge, v_counts, v_failed),
+    private.crm_confirm_resolutions(v_merge, array(select r.crm_id from unnest(v_results) r where r.outcome = 'written'));
   update private.crm_operation_state s set crashes = 0, updated_at = clock_timestamp() where s.operation_id = p_operation;
   perform set_config('pipeline_crm.sync_config', '', true);
   return v_counts;

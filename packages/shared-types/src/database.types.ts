@@ -1054,56 +1054,68 @@ export type Database = {
       crm_sync_conflicts: {
         Row: {
           app_data: NonNullable<Json>;
+          applied_at: string | null;
           base: NonNullable<Json>;
           config_id: string;
           conflicting_fields: string[];
           crm_data: NonNullable<Json>;
           crm_record_id: string;
+          crm_values: NonNullable<Json>;
           detected_at: string;
           entity_id: string | null;
           entity_type: string;
           id: string;
           operation_id: string | null;
+          origin: string;
           resolution_strategy: string | null;
           resolved_at: string | null;
           resolved_by: string | null;
+          resolved_data: Json | null;
           status: string;
           workspace_id: string;
         };
         ComputedFields: never;
         Insert: {
           app_data: NonNullable<Json>;
+          applied_at?: string | null;
           base?: NonNullable<Json>;
           config_id: string;
           conflicting_fields: string[];
           crm_data: NonNullable<Json>;
           crm_record_id: string;
+          crm_values?: NonNullable<Json>;
           detected_at?: string;
           entity_id?: string | null;
           entity_type: string;
           id?: string;
           operation_id?: string | null;
+          origin?: string;
           resolution_strategy?: string | null;
           resolved_at?: string | null;
           resolved_by?: string | null;
+          resolved_data?: Json | null;
           status?: string;
           workspace_id: string;
         };
         Update: {
           app_data?: NonNullable<Json>;
+          applied_at?: string | null;
           base?: NonNullable<Json>;
           config_id?: string;
           conflicting_fields?: string[];
           crm_data?: NonNullable<Json>;
           crm_record_id?: string;
+          crm_values?: NonNullable<Json>;
           detected_at?: string;
           entity_id?: string | null;
           entity_type?: string;
           id?: string;
           operation_id?: string | null;
+          origin?: string;
           resolution_strategy?: string | null;
           resolved_at?: string | null;
           resolved_by?: string | null;
+          resolved_data?: Json | null;
           status?: string;
           workspace_id?: string;
         };
@@ -1304,6 +1316,7 @@ export type Database = {
           started_at: string | null;
           status: string;
           trigger: string;
+          undoes: string | null;
           updated_at: string;
           workspace_id: string;
         };
@@ -1323,6 +1336,7 @@ export type Database = {
           started_at?: string | null;
           status?: string;
           trigger?: string;
+          undoes?: string | null;
           updated_at?: string;
           workspace_id: string;
         };
@@ -1341,6 +1355,7 @@ export type Database = {
           started_at?: string | null;
           status?: string;
           trigger?: string;
+          undoes?: string | null;
           updated_at?: string;
           workspace_id?: string;
         };
@@ -1350,6 +1365,13 @@ export type Database = {
             columns: ["workspace_id", "config_id"];
             isOneToOne: false;
             referencedRelation: "crm_sync_configs";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_sync_operations_workspace_id_undoes_fkey";
+            columns: ["workspace_id", "undoes"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_operations";
             referencedColumns: ["workspace_id", "id"];
           },
         ];
@@ -2015,6 +2037,67 @@ export type Database = {
       };
     };
     Views: {
+      crm_conflict_fields: {
+        Row: {
+          app_label: string | null;
+          app_value: Json | null;
+          app_value_then: Json | null;
+          base_value: Json | null;
+          config_id: string;
+          conflict_id: string;
+          crm_label: string | null;
+          crm_value: Json | null;
+          data_type: string | null;
+          entity_id: string | null;
+          entity_type: string;
+          field: string | null;
+          label: string | null;
+          options: string[] | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "crm_sync_conflicts_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_configs";
+            referencedColumns: ["workspace_id", "id"];
+          },
+        ];
+      };
+      crm_conflict_list: {
+        Row: {
+          applied_at: string | null;
+          config_id: string;
+          conflicting_fields: string[];
+          connection_name: string;
+          crm_provider: string;
+          crm_record_id: string;
+          detected_ago: string | null;
+          detected_at: string;
+          entity_id: string | null;
+          entity_type: string;
+          id: string;
+          origin: string;
+          record_name: string | null;
+          resolution_strategy: string | null;
+          resolved_at: string | null;
+          resolved_by: string | null;
+          status: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "crm_sync_conflicts_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_configs";
+            referencedColumns: ["workspace_id", "id"];
+          },
+        ];
+      };
       crm_deals: {
         Row: {
           actual_close_date: string | null;
@@ -2425,6 +2508,7 @@ export type Database = {
           started_at: string | null;
           status: string;
           trigger: string;
+          undoes: string | null;
           updated_at: string;
           workspace_id: string;
         };
@@ -2441,6 +2525,37 @@ export type Database = {
           entity_type: string;
           records: number;
         }[];
+      };
+      crm_ignore_conflict: {
+        Args: { conflict_id: string };
+        Returns: {
+          app_data: NonNullable<Json>;
+          applied_at: string | null;
+          base: NonNullable<Json>;
+          config_id: string;
+          conflicting_fields: string[];
+          crm_data: NonNullable<Json>;
+          crm_record_id: string;
+          crm_values: NonNullable<Json>;
+          detected_at: string;
+          entity_id: string | null;
+          entity_type: string;
+          id: string;
+          operation_id: string | null;
+          origin: string;
+          resolution_strategy: string | null;
+          resolved_at: string | null;
+          resolved_by: string | null;
+          resolved_data: Json | null;
+          status: string;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "crm_sync_conflicts";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
       };
       crm_pause_sync: {
         Args: { config_id: string };
@@ -2477,6 +2592,48 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: false;
         };
+      };
+      crm_resolve_conflict: {
+        Args: { always?: boolean; conflict_id: string; merged_data?: Json; seen_app_data?: Json; strategy: string };
+        Returns: {
+          app_data: NonNullable<Json>;
+          applied_at: string | null;
+          base: NonNullable<Json>;
+          config_id: string;
+          conflicting_fields: string[];
+          crm_data: NonNullable<Json>;
+          crm_record_id: string;
+          crm_values: NonNullable<Json>;
+          detected_at: string;
+          entity_id: string | null;
+          entity_type: string;
+          id: string;
+          operation_id: string | null;
+          origin: string;
+          resolution_strategy: string | null;
+          resolved_at: string | null;
+          resolved_by: string | null;
+          resolved_data: Json | null;
+          status: string;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "crm_sync_conflicts";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      crm_resolve_conflicts: {
+        Args: {
+          always?: boolean;
+          config_id: string;
+          conflict_ids?: string[];
+          entity_type?: string;
+          fields?: string[];
+          strategy: string;
+        };
+        Returns: Json;
       };
       crm_resume_sync: {
         Args: { config_id: string };
@@ -2531,6 +2688,35 @@ export type Database = {
           started_at: string | null;
           status: string;
           trigger: string;
+          undoes: string | null;
+          updated_at: string;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "crm_sync_operations";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      crm_undo_sync: {
+        Args: { operation_id: string };
+        Returns: {
+          completed_at: string | null;
+          config_id: string;
+          created_at: string;
+          direction: string;
+          entities: string[];
+          error_message: string | null;
+          id: string;
+          operation: string;
+          progress: NonNullable<Json>;
+          requested_by: string | null;
+          results: Json | null;
+          started_at: string | null;
+          status: string;
+          trigger: string;
+          undoes: string | null;
           updated_at: string;
           workspace_id: string;
         };

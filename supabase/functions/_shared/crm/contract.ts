@@ -204,13 +204,20 @@ export interface ReadPage {
   missingFields: string[];
 }
 
-/** A condition on one CRM field, or a group of them. Sides without a value never match, except for empty and not_empty. */
+/**
+ * A condition on one CRM field, or a group of them. Sides without a value never match, except for empty and not_empty.
+ * `field` is a name of the CRM's, or one of FILTER_PARTS; `type` says how both sides are compared, whatever the CRM's own type.
+ */
 export type CrmFilter =
   | { all: readonly CrmFilter[] }
   | { any: readonly CrmFilter[] }
   | { field: string; type: MappingDataType; operator: FilterOperator; values: readonly FilterValue[] };
 
 export type FilterValue = string | number | boolean;
+
+/** What a record carries beside its fields, under the same name for every CRM. */
+export const FILTER_PARTS = ["$owner", "$stage", "$pipeline"] as const;
+export type FilterPart = (typeof FILTER_PARTS)[number];
 
 export const FILTER_OPERATORS = [
   "equals",
@@ -262,7 +269,7 @@ export interface CrmProvider {
   stages(session: CrmSession): Promise<CrmStage[]>;
   owners(session: CrmSession): Promise<CrmOwner[]>;
   /** null where the CRM cannot count cheaply. */
-  count(session: CrmSession, entity: EntityType, since: HighWater | null): Promise<number | null>;
+  count(session: CrmSession, entity: EntityType, since: HighWater | null, filter?: CrmFilter): Promise<number | null>;
   readPage(session: CrmSession, request: ReadRequest): Promise<ReadPage>;
   /** Most records per fetch, create, update and delete call below. */
   readonly batch: { fetch: number; write: number };

@@ -6,6 +6,8 @@ export interface KnownFields {
   names: ReadonlySet<string>;
   /** Of these, the ones that an update may not set. */
   readOnly: ReadonlySet<string>;
+  /** All of them, as described. */
+  fields: ReadonlyMap<string, CrmField>;
 }
 
 /**
@@ -29,5 +31,9 @@ export function fieldCache(
 
 function summary(fields: readonly CrmField[]): KnownFields {
   const readOnly = fields.filter((field) => field.readOnly);
-  return { names: new Set(fields.map(({ name }) => name)), readOnly: new Set(readOnly.map(({ name }) => name)) };
+  return {
+    names: new Set(fields.map(({ name }) => name)),
+    readOnly: new Set(readOnly.map(({ name }) => name)),
+    fields: new Map(fields.map((field) => [field.name, field])),
+  };
 }

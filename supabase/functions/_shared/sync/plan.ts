@@ -1,6 +1,7 @@
 import type { CrmRecord, EntityType } from "../crm/contract.ts";
 import { compilePlan, type MappingPlan, type MergeRecord, type Rejection } from "./mapping/plan.ts";
 import { CRM_NAMES } from "./names.ts";
+import { excludedFields } from "./rules.ts";
 import type { Slice } from "./slice.ts";
 
 export function planFor({ claim }: Slice, entity: EntityType): MappingPlan {
@@ -8,6 +9,7 @@ export function planFor({ claim }: Slice, entity: EntityType): MappingPlan {
   return compilePlan(entity, claim.mappings, claim.stages, {
     crmName: CRM_NAMES[claim.crm_provider],
     phoneCountry: typeof country === "string" ? country : undefined,
+    exclude: excludedFields(claim.settings.sync_rules, entity),
   });
 }
 

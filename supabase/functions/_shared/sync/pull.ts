@@ -6,7 +6,7 @@ import { added, mergeBatch } from "./mergeBatch.ts";
 import { CRM_NAMES } from "./names.ts";
 import type { EntityEnd } from "./phases.ts";
 import { mapAll, planFor } from "./plan.ts";
-import { highWater, waiting } from "./prepare.ts";
+import { filterOf, highWater, waiting } from "./prepare.ts";
 import { type Batch, type ReadAhead, readAhead } from "./readAhead.ts";
 import { patiently } from "./retry.ts";
 import type { Slice } from "./slice.ts";
@@ -16,9 +16,10 @@ import type { Page } from "./store.ts";
 export async function pullEntity(slice: Slice, place: Place): Promise<EntityEnd> {
   if (spent(slice)) return "out_of_budget";
   const plan = planFor(slice, place.entity);
-  const pages = await reader(slice, place, plan);
   const noted = new Set<string>();
+  let pages: ReadAhead | undefined;
   try {
+    pages = await reader(slice, place, plan);
     for (let cursor = place.cursor; ; ) {
       const batch = await pages.take();
       await noteMissing(slice, place.entity, batch, noted);
@@ -28,15 +29,17 @@ export async function pullEntity(slice: Slice, place: Place): Promise<EntityEnd>
       cursor = batch.next;
     }
   } finally {
-    pages.stop();
+    pages?.stop();
   }
 }
 
 async function reader(slice: Slice, place: Place, plan: MappingPlan): Promise<ReadAhead> {
   const { crm, session, deps } = slice;
-  const since = await highWater(slice, place.entity);
+  const { entity } = place;
+  const filter = filterOf(slice, entity);
+  const since = await highWater(slice, entity);
   const read = async (cursor: PageCursor | null) => {
-    const request = { entity: place.entity, fields: plan.crmFields, cursor, since, pageSize: deps.limits.pageSize };
+    const request = { entity, fields: plan.crmFields, cursor, since, filter, pageSize: deps.limits.pageSize };
     const page = await patiently(waiting(slice), () => session.use((one) => crm.readPage(one, request)));
     slice.recordsRead += page.records.length;
     return page;

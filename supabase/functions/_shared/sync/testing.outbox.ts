@@ -83,8 +83,7 @@ export class FakeOutbox {
     const counts = { ...NOTHING_SENT };
     for (const result of results) {
       const row = this.ours.find((one) => one.key === result.key);
-      if (row?.queued && String(row.version) === result.version)
-        this.#settleOne(row, result, counts);
+      if (row?.queued && String(row.version) === result.version) this.#settleOne(row, result, counts);
     }
     return counts;
   }

@@ -1,5 +1,5 @@
 import { endpoint, required, SettingsError } from "../../settings.ts";
-import type { CrmProvider, CrmSession, EntityType, ProviderDeps } from "../contract.ts";
+import type { CrmFilter, CrmProvider, CrmSession, EntityType, ProviderDeps } from "../contract.ts";
 import { fieldCache } from "../fieldCache.ts";
 import { hostRules } from "../hosts.ts";
 import { createWire } from "../wire.ts";
@@ -8,6 +8,7 @@ import { connect } from "./client.ts";
 import { describeEntity } from "./describe.ts";
 import { CRM, classify, limits } from "./errors.ts";
 import { fetchRecords } from "./fetch.ts";
+import { compileFilter } from "./filter.ts";
 import { lookUp } from "./lookup.ts";
 import { readOwners } from "./owners.ts";
 import { countRecords, readPage } from "./read.ts";
@@ -23,15 +24,23 @@ export function createHubSpot(deps: ProviderDeps): CrmProvider {
   const open = (session: CrmSession) => connect(session, wire);
   const describe = (session: CrmSession, entity: EntityType) => describeEntity(open(session), entity);
   const knownFields = fieldCache(describe, deps.now);
+  const narrowing = async (session: CrmSession, entity: EntityType, filter: CrmFilter | undefined) =>
+    filter && compileFilter(filter, (await knownFields(session, entity)).fields);
   return {
     id: "hubspot",
     ...hubspotAuth(settings, wire, deps.now),
     describe,
     stages: (session) => readStages(open(session)),
     owners: (session) => readOwners(open(session)),
-    count: (session, entity, since) => countRecords(open(session), { entity, since }),
-    readPage: async (session, request) =>
-      readPage(open(session), request, (await knownFields(session, request.entity)).names, deps.now()),
+    count: async (session, entity, since, filter) => {
+      const asked = await narrowing(session, entity, filter);
+      return asked?.exact === false ? null : countRecords(open(session), { entity, since }, asked);
+    },
+    readPage: async (session, request) => {
+      const { names } = await knownFields(session, request.entity);
+      const asked = await narrowing(session, request.entity, request.filter);
+      return readPage(open(session), request, names, deps.now(), asked);
+    },
     batch: BATCH,
     lookUpLagMs: settings.searchSettleMs,
     fetchRecords: async (session, request) =>

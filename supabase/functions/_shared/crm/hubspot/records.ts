@@ -3,12 +3,14 @@ import type { CrmRecord, EntityType, ReadRequest } from "../contract.ts";
 import { malformed } from "../errors.ts";
 import type { Relations } from "./associations.ts";
 import { CRM } from "./errors.ts";
+import type { SearchNarrowing } from "./filter.ts";
 import { OBJECTS } from "./objects.ts";
 
 /** Which properties of which records. */
 export interface Selection {
   request: Pick<ReadRequest, "entity" | "fields">;
   known: ReadonlySet<string>;
+  narrowing?: SearchNarrowing;
 }
 
 /** What every page of one read has in common. */

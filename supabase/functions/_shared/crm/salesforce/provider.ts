@@ -1,5 +1,5 @@
 import { endpoint, required } from "../../settings.ts";
-import type { CrmProvider, CrmSession, EntityType, ProviderDeps } from "../contract.ts";
+import type { CrmFilter, CrmProvider, CrmSession, EntityType, ProviderDeps } from "../contract.ts";
 import { fieldCache } from "../fieldCache.ts";
 import { hostRules } from "../hosts.ts";
 import { createWire } from "../wire.ts";
@@ -8,6 +8,7 @@ import { connect, type SalesforceSettings } from "./connection.ts";
 import { describeEntity } from "./describe.ts";
 import { CRM, classify, limits } from "./errors.ts";
 import { fetchRecords } from "./fetch.ts";
+import { compileFilter } from "./filter.ts";
 import { lookUp } from "./lookup.ts";
 import { readOwners } from "./owners.ts";
 import { firstPage } from "./query.ts";
@@ -29,16 +30,24 @@ export function createSalesforce(deps: ProviderDeps): CrmProvider {
     known: await knownFields(session, entity),
     now: deps.now(),
   });
+  const narrowing = async (session: CrmSession, entity: EntityType, filter: CrmFilter | undefined) =>
+    filter && compileFilter(filter, (await knownFields(session, entity)).fields);
   return {
     id: "salesforce",
     ...salesforceAuth(settings, wire, hosts),
     describe,
     stages: (session) => readStages(open(session)),
     owners: (session) => readOwners(open(session)),
-    count: async (session, entity, since) =>
-      (await firstPage(open(session), countSoql(entity, since), { includeDeleted: since !== null })).total,
-    readPage: async (session, request) =>
-      readPage(open(session), request, (await knownFields(session, request.entity)).names),
+    count: async (session, entity, since, filter) => {
+      const asked = await narrowing(session, entity, filter);
+      if (asked?.exact === false) return null;
+      return (await firstPage(open(session), countSoql(entity, since, asked), { includeDeleted: since !== null }))
+        .total;
+    },
+    readPage: async (session, request) => {
+      const { names } = await knownFields(session, request.entity);
+      return readPage(open(session), request, names, await narrowing(session, request.entity, request.filter));
+    },
     batch: BATCH,
     lookUpLagMs: 0, // a query sees what was written
     fetchRecords: async (session, request) =>

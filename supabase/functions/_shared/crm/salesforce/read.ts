@@ -1,6 +1,8 @@
 import type { Connection } from "jsforce/lib/connection.js";
 import { z } from "zod";
 import { CrmFailure, type EntityType, type HighWater, type ReadPage, type ReadRequest } from "../contract.ts";
+import { filteredPage } from "../filteredRead.ts";
+import type { SoqlFilter } from "./filter.ts";
 import { OBJECTS } from "./objects.ts";
 import { firstPage, nextPage, type QueryPage } from "./query.ts";
 import { columns, toRecord } from "./records.ts";
@@ -25,16 +27,27 @@ interface Selection {
   known: ReadonlySet<string>;
   entity: EntityType;
   since: HighWater | null;
+  filter?: SoqlFilter;
 }
 
-export async function readPage(
+export function readPage(
   connection: Connection,
   request: ReadRequest,
   known: ReadonlySet<string>,
+  filter?: SoqlFilter,
+): Promise<ReadPage> {
+  return filteredPage(request, filter, (wanted) => readWhole(connection, wanted, known, filter));
+}
+
+async function readWhole(
+  connection: Connection,
+  request: ReadRequest,
+  known: ReadonlySet<string>,
+  filter?: SoqlFilter,
 ): Promise<ReadPage> {
   const { entity, since, fields } = request;
   const cursor = request.cursor === null ? null : cursorSchema.parse(request.cursor);
-  const page = await fetchPage(connection, request, cursor, { known, entity, since });
+  const page = await fetchPage(connection, request, cursor, { known, entity, since, filter });
   const records = page.rows.map((row) =>
     toRecord(
       row,
@@ -82,7 +95,7 @@ function isLostLocator(error: unknown): boolean {
 }
 
 export function selectSoql(selection: Selection, fields: readonly string[], after: Cursor | null): string {
-  const where = whereClause(selection.since, after);
+  const where = whereClause(selection.since, after, selection.filter);
   return [
     `SELECT ${columns(selection, fields, selection.since !== null).join(", ")}`,
     `FROM ${OBJECTS[selection.entity].name}`,
@@ -91,12 +104,20 @@ export function selectSoql(selection: Selection, fields: readonly string[], afte
   ].join(" ");
 }
 
-export function countSoql(entity: EntityType, since: HighWater | null): string {
-  const where = whereClause(since, null);
+export function countSoql(entity: EntityType, since: HighWater | null, filter?: SoqlFilter): string {
+  const where = whereClause(since, null, filter);
   return `SELECT COUNT() FROM ${OBJECTS[entity].name}${where === "" ? "" : ` WHERE ${where}`}`;
 }
 
-function whereClause(since: HighWater | null, after: Cursor | null): string {
+/** A deletion is news whatever the record was like. */
+function whereClause(since: HighWater | null, after: Cursor | null, filter?: SoqlFilter): string {
+  const place = placeClause(since, after);
+  if (filter === undefined || filter.where === null) return place;
+  const wanted = since === null ? filter.where : `(${filter.where} OR IsDeleted = true)`;
+  return place === "" ? wanted : `${place} AND ${wanted}`;
+}
+
+function placeClause(since: HighWater | null, after: Cursor | null): string {
   if (after?.modifiedAt != null && after.id !== null) {
     const stamp = dateTime(after.modifiedAt);
     return `(SystemModstamp > ${stamp} OR (SystemModstamp = ${stamp} AND Id > ${text(after.id)}))`;

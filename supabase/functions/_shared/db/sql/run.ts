@@ -54,6 +54,8 @@ const claimed = z.object({
     sync_rules: z.record(z.string(), z.unknown()).nullable(),
     conflict_resolution: z.string(),
     sync_direction: z.enum(["push", "pull", "bidirectional"]),
+    /** The CRM's id of the person who connected, as owner of records. */
+    crm_user: z.string().nullish(),
   }),
 });
 

@@ -59,15 +59,14 @@ function oneOf(values: readonly Json[], field: CrmField): string | null | Misfit
   return optionFor(only, field);
 }
 
-/** By value, else by label. A field whose options the CRM does not tell takes what it is given. */
+/**
+ * By value, else by label, to the letter: two CRMs that spell an option differently would otherwise hand it to and fro for
+ * ever. A field whose options the CRM does not tell takes what it is given.
+ */
 function optionFor(value: Json, { options = [] }: CrmField): string | null | Misfit {
   const text = asText(value).trim();
   if (text === "" || options.length === 0) return text || null;
-  const wanted = text.toLowerCase();
-  const option =
-    options.find((one) => one.value === text) ??
-    options.find((one) => one.value.toLowerCase() === wanted) ??
-    options.find((one) => one.label.toLowerCase() === wanted);
+  const option = options.find((one) => one.value === text) ?? options.find((one) => one.label === text);
   if (option !== undefined) return option.value;
   const known = excerpt(options.map((one) => one.value).join(", "), OPTIONS_SHOWN);
   return new Misfit("not_an_option", `does not offer "${excerpt(text)}"; it offers ${known}`);
