@@ -131,7 +131,7 @@ create table public.crm_audit_log (
 create index crm_audit_log_workspace_idx on public.crm_audit_log (workspace_id, created_at desc);
 create index crm_audit_log_config_idx on public.crm_audit_log (workspace_id, config_id);
 create index crm_audit_log_actor_idx on public.crm_audit_log (actor_id);
-comment on table public.crm_audit_log is 'Who connected, configured, paused, resumed or disconnected a CRM, and when.';
+comment on table public.crm_audit_log is 'Who connected, configured, ran, paused, resumed, retried, disconnected or removed a CRM, and when.';
 
 alter table public.crm_audit_log enable row level security;
 alter table public.crm_audit_log force row level security;
@@ -141,13 +141,13 @@ create policy "Admins can read their workspace's audit log"
 revoke all on public.crm_audit_log from public, anon, authenticated, service_role;
 grant select on public.crm_audit_log to authenticated, service_role;
 
--- Address and browser are known when the act came through the API.
+-- Address and browser are known when the act came through the API; the functions hand on the headers they were called with.
 create function private.crm_audit(p_config uuid, p_action text, p_detail jsonb default '{}') returns void
 language sql
 set search_path = ''
 as $$
   insert into public.crm_audit_log (workspace_id, config_id, actor_id, action, detail, ip_address, user_agent)
-  select c.workspace_id, c.id, private.actor_id(), p_action, p_detail, h.headers ->> 'x-forwarded-for', h.headers ->> 'user-agent'
+  select c.workspace_id, c.id, private.actor_id(), p_action, p_detail, left(h.headers ->> 'x-forwarded-for', 200), left(h.headers ->> 'user-agent', 500)
   from public.crm_sync_configs c
   cross join (select nullif(current_setting('request.headers', true), '')::jsonb as headers) h
   where c.id = p_config

@@ -99,6 +99,7 @@ begin
 
   perform private.crm_keep_tokens(v_config, p_tokens);
   perform private.crm_upsert_owners(v_config, p_owners);
+  perform private.crm_keep_time_zone(v_config, p_account ->> 'time_zone');
   -- A reconnect keeps the mappings as the admin left them, deleted ones included.
   if v_is_new then
     perform private.crm_insert_mappings(v_config, p_mappings, p_stages);
@@ -120,6 +121,8 @@ declare
 begin
   perform private.require_role(v_workspace, 'admin', p_actor);
   perform set_config('pipeline_crm.actor', p_actor::text, true);
+  -- A refresh that is under way ends first: a refresh token that it gets after this look would live on at the CRM.
+  perform private.crm_lock_tokens(p_config);
   update public.crm_sync_configs c
   set status = 'disconnected', status_reason = 'Disconnected by a person.', next_sync_at = null
   where c.id = p_config;

@@ -88,6 +88,13 @@ begin
   where s.operation_id = v_id;
   -- A page that kills its worker each time must not be tried for ever.
   if (select s.crashes > 5 from private.crm_operation_state s where s.operation_id = v_id) then
+    -- The connection comes before the state, which is held here already: where it is not free, the next claim ends the run.
+    perform from public.crm_sync_configs c
+    where c.id = (select o.config_id from public.crm_sync_operations o where o.id = v_id)
+    for no key update skip locked;
+    if not found then
+      return;
+    end if;
     update public.crm_sync_operations o set status = 'running', started_at = coalesce(o.started_at, v_now) where o.id = v_id;
     perform private.crm_finish(v_id, (select s.fence from private.crm_operation_state s where s.operation_id = v_id), 'failed',
       'The sync stopped unexpectedly several times at the same place.');

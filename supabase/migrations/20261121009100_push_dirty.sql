@@ -28,7 +28,7 @@ as $$
     where c.id = p_config and c.status <> 'disconnected'
     order by i.id
     on conflict (config_id, entity_type, crm_record_id) do update
-    set version = excluded.version, reason = excluded.reason
+    set version = excluded.version, reason = excluded.reason, noticed_at = excluded.noticed_at
     returning d.xmax = 0 as is_new
   )
   select count(*) filter (where m.is_new)::int from marked m

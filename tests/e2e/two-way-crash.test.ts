@@ -47,7 +47,8 @@ describe.each(["salesforce", "hubspot"] as const)("what can go wrong while %s is
       if (left?.n === 0) return;
       await sync(world, config, () => {}, { entities: ["contacts"] });
     }
-    const errors = await sql`select kind, code, message, status, attempts from public.crm_sync_errors where config_id = ${config} limit 3`;
+    const errors =
+      await sql`select kind, code, message, status, attempts from public.crm_sync_errors where config_id = ${config} limit 3`;
     throw new Error(`The outbox never got empty: ${JSON.stringify(errors)}`);
   }
 

@@ -68,7 +68,7 @@ describe.each(["salesforce", "hubspot"] as const)("two-way sync with %s", (provi
     return row;
   }
 
-  async function edit(id: string, values: Record<string, unknown>): Promise<void> {
+  async function edit(id: string, values: { next_steps: string }): Promise<void> {
     const { error } = await world.people.owner.from("pipeline_projects").update(values).eq("id", id);
     if (error) throw new Error(error.message);
   }

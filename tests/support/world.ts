@@ -55,12 +55,14 @@ export async function newWorld(): Promise<World> {
   return { workspaceId: workspace.id, people, emails };
 }
 
-export function connect(world: World, provider: Provider): Promise<string> {
-  return connectCrm(world.people.owner, {
-    provider,
-    workspaceId: world.workspaceId,
-    returnUrl: inject("bench").returnUrl,
-  });
+/** Connected, and syncing only when the test says so: a scheduled run in between would be nobody's. */
+export async function connect(world: World, provider: Provider): Promise<string> {
+  const { owner } = world.people;
+  const { workspaceId } = world;
+  const configId = await connectCrm(owner, { provider, workspaceId, returnUrl: inject("bench").returnUrl });
+  const { error } = await owner.from("crm_sync_configs").update({ sync_frequency: "manual" }).eq("id", configId);
+  if (error) throw error;
+  return configId;
 }
 
 export function sync(

@@ -184,6 +184,13 @@ export type Database = {
             referencedColumns: ["workspace_id", "id"];
           },
           {
+            foreignKeyName: "crm_audit_log_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
+          },
+          {
             foreignKeyName: "crm_audit_log_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
@@ -642,6 +649,13 @@ export type Database = {
             referencedRelation: "crm_sync_configs";
             referencedColumns: ["workspace_id", "id"];
           },
+          {
+            foreignKeyName: "crm_field_mappings_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
+          },
         ];
       };
       crm_notes: {
@@ -943,6 +957,13 @@ export type Database = {
             referencedColumns: ["workspace_id", "id"];
           },
           {
+            foreignKeyName: "crm_stage_mappings_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
+          },
+          {
             foreignKeyName: "crm_stage_mappings_workspace_id_stage_key_fkey";
             columns: ["workspace_id", "stage_key"];
             isOneToOne: false;
@@ -1128,6 +1149,13 @@ export type Database = {
             referencedColumns: ["workspace_id", "id"];
           },
           {
+            foreignKeyName: "crm_sync_conflicts_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
+          },
+          {
             foreignKeyName: "crm_sync_conflicts_workspace_id_operation_id_fkey";
             columns: ["workspace_id", "operation_id"];
             isOneToOne: false;
@@ -1199,6 +1227,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "crm_sync_configs";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_sync_errors_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
           },
           {
             foreignKeyName: "crm_sync_errors_workspace_id_operation_id_fkey";
@@ -1292,6 +1327,13 @@ export type Database = {
             referencedColumns: ["workspace_id", "id"];
           },
           {
+            foreignKeyName: "crm_sync_logs_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
+          },
+          {
             foreignKeyName: "crm_sync_logs_workspace_id_operation_id_fkey";
             columns: ["workspace_id", "operation_id"];
             isOneToOne: false;
@@ -1308,7 +1350,11 @@ export type Database = {
           direction: string;
           entities: string[];
           error_message: string | null;
+          estimated_records: number | null;
+          follow_up: boolean;
           id: string;
+          joined: number;
+          journal_purged_at: string | null;
           operation: string;
           progress: NonNullable<Json>;
           requested_by: string | null;
@@ -1328,7 +1374,11 @@ export type Database = {
           direction: string;
           entities: string[];
           error_message?: string | null;
+          estimated_records?: number | null;
+          follow_up?: boolean;
           id?: string;
+          joined?: number;
+          journal_purged_at?: string | null;
           operation?: string;
           progress?: NonNullable<Json>;
           requested_by?: string | null;
@@ -1347,7 +1397,11 @@ export type Database = {
           direction?: string;
           entities?: string[];
           error_message?: string | null;
+          estimated_records?: number | null;
+          follow_up?: boolean;
           id?: string;
+          joined?: number;
+          journal_purged_at?: string | null;
           operation?: string;
           progress?: NonNullable<Json>;
           requested_by?: string | null;
@@ -1366,6 +1420,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "crm_sync_configs";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_sync_operations_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
           },
           {
             foreignKeyName: "crm_sync_operations_workspace_id_undoes_fkey";
@@ -2064,6 +2125,13 @@ export type Database = {
             referencedRelation: "crm_sync_configs";
             referencedColumns: ["workspace_id", "id"];
           },
+          {
+            foreignKeyName: "crm_sync_conflicts_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
+          },
         ];
       };
       crm_conflict_list: {
@@ -2095,6 +2163,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "crm_sync_configs";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_sync_conflicts_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
           },
         ];
       };
@@ -2330,6 +2405,39 @@ export type Database = {
           },
         ];
       };
+      crm_sync_health: {
+        Row: {
+          advice: string | null;
+          config_id: string;
+          crm_provider: string;
+          dead_errors: number | null;
+          error_rate_24h: number | null;
+          lag_seconds: number | null;
+          last_success_at: string | null;
+          name: string;
+          next_sync_at: string | null;
+          open_errors: number | null;
+          p95_duration_seconds: number | null;
+          pending_conflicts: number | null;
+          queue_depth: number | null;
+          quota_left: number | null;
+          status: string | null;
+          to_fetch: number | null;
+          to_push: number | null;
+          waiting_since: string | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "crm_sync_configs_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       pipeline_summary: {
         Row: {
           crm_source: string | null;
@@ -2500,7 +2608,11 @@ export type Database = {
           direction: string;
           entities: string[];
           error_message: string | null;
+          estimated_records: number | null;
+          follow_up: boolean;
           id: string;
+          joined: number;
+          journal_purged_at: string | null;
           operation: string;
           progress: NonNullable<Json>;
           requested_by: string | null;
@@ -2526,6 +2638,7 @@ export type Database = {
           records: number;
         }[];
       };
+      crm_create_webhook_url: { Args: { config_id: string }; Returns: string };
       crm_ignore_conflict: {
         Args: { conflict_id: string };
         Returns: {
@@ -2556,6 +2669,16 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: false;
         };
+      };
+      crm_operation_timeline: {
+        Args: { operation_id: string };
+        Returns: {
+          at: string;
+          detail: Json;
+          entity_type: string;
+          event: string;
+          message: string;
+        }[];
       };
       crm_pause_sync: {
         Args: { config_id: string };
@@ -2593,6 +2716,40 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      crm_plan_result: { Args: { operation_id: string }; Returns: Json };
+      crm_plan_sync: {
+        Args: { config_id: string; direction?: string; entities?: string[] };
+        Returns: {
+          completed_at: string | null;
+          config_id: string;
+          created_at: string;
+          direction: string;
+          entities: string[];
+          error_message: string | null;
+          estimated_records: number | null;
+          follow_up: boolean;
+          id: string;
+          joined: number;
+          journal_purged_at: string | null;
+          operation: string;
+          progress: NonNullable<Json>;
+          requested_by: string | null;
+          results: Json | null;
+          started_at: string | null;
+          status: string;
+          trigger: string;
+          undoes: string | null;
+          updated_at: string;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "crm_sync_operations";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      crm_remove_connection: { Args: { config_id: string }; Returns: undefined };
       crm_resolve_conflict: {
         Args: { always?: boolean; conflict_id: string; merged_data?: Json; seen_app_data?: Json; strategy: string };
         Returns: {
@@ -2671,8 +2828,8 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      crm_start_sync: {
-        Args: { config_id: string; direction?: string; entities?: string[] };
+      crm_retry_failed: {
+        Args: { config_id: string; error_ids?: string[] };
         Returns: {
           completed_at: string | null;
           config_id: string;
@@ -2680,7 +2837,75 @@ export type Database = {
           direction: string;
           entities: string[];
           error_message: string | null;
+          estimated_records: number | null;
+          follow_up: boolean;
           id: string;
+          joined: number;
+          journal_purged_at: string | null;
+          operation: string;
+          progress: NonNullable<Json>;
+          requested_by: string | null;
+          results: Json | null;
+          started_at: string | null;
+          status: string;
+          trigger: string;
+          undoes: string | null;
+          updated_at: string;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "crm_sync_operations";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      crm_retry_operation: {
+        Args: { operation_id: string };
+        Returns: {
+          completed_at: string | null;
+          config_id: string;
+          created_at: string;
+          direction: string;
+          entities: string[];
+          error_message: string | null;
+          estimated_records: number | null;
+          follow_up: boolean;
+          id: string;
+          joined: number;
+          journal_purged_at: string | null;
+          operation: string;
+          progress: NonNullable<Json>;
+          requested_by: string | null;
+          results: Json | null;
+          started_at: string | null;
+          status: string;
+          trigger: string;
+          undoes: string | null;
+          updated_at: string;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "crm_sync_operations";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      crm_start_sync: {
+        Args: { config_id: string; direction?: string; entities?: string[]; full?: boolean };
+        Returns: {
+          completed_at: string | null;
+          config_id: string;
+          created_at: string;
+          direction: string;
+          entities: string[];
+          error_message: string | null;
+          estimated_records: number | null;
+          follow_up: boolean;
+          id: string;
+          joined: number;
+          journal_purged_at: string | null;
           operation: string;
           progress: NonNullable<Json>;
           requested_by: string | null;
@@ -2708,7 +2933,11 @@ export type Database = {
           direction: string;
           entities: string[];
           error_message: string | null;
+          estimated_records: number | null;
+          follow_up: boolean;
           id: string;
+          joined: number;
+          journal_purged_at: string | null;
           operation: string;
           progress: NonNullable<Json>;
           requested_by: string | null;

@@ -39,6 +39,7 @@ export function salesforceActions(org: Org): ControlHooks {
       organization_id: org.organizationId,
       user_id: org.userId,
       client_id: org.client.clientId,
+      webhooks: org.outbound.sender.state(),
       records: org.store.counts(),
     }),
   };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { webhooksSchema } from "./webhook-sender.ts";
 
 /** Everything about a running mock that a test may turn, at the start or through POST /__control/knobs. */
 export const knobsSchema = z.strictObject({
@@ -18,6 +19,9 @@ export const knobsSchema = z.strictObject({
   clockOffsetMs: z.int().describe("shifts the provider's clock"),
   clockFixed: z.iso.datetime().nullable().describe("stops the provider's clock at an instant"),
   searchLagMs: z.int().min(0).describe("HubSpot: how long a write stays invisible to search"),
+  webhooks: webhooksSchema
+    .nullable()
+    .describe("where changes are sent: HubSpot's events, Salesforce's outbound messages"),
   locatorLifeSeconds: z.number().positive().describe("Salesforce: life of a query locator"),
 });
 
@@ -39,5 +43,6 @@ export const DEFAULT_KNOBS: Knobs = {
   clockOffsetMs: 0,
   clockFixed: null,
   searchLagMs: 0,
+  webhooks: null,
   locatorLifeSeconds: 172_800,
 };

@@ -118,6 +118,8 @@ export interface CrmAccount {
   instanceUrl: string;
   userId: string;
   userEmail: string | null;
+  /** IANA name, where the account's day matters to its quota. */
+  timeZone?: string;
 }
 
 export interface CrmField {

@@ -12,6 +12,7 @@ import type { Slice } from "./slice.ts";
 export async function mergeNamed(slice: Slice, { entity }: Place): Promise<EntityEnd> {
   const { deps, run, crm } = slice;
   const plan = planFor(slice, entity);
+  slice.gate.purpose = "incremental";
   const limit = Math.min(crm.batch.fetch, deps.limits.mergeRecords);
   for (;;) {
     if (spent(slice)) return "out_of_budget";

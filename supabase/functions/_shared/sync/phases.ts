@@ -1,6 +1,7 @@
 import type { EntityType } from "../crm/contract.ts";
 import { type Phase, type Place, placesLeft } from "./checkpoint.ts";
 import { mergeNamed } from "./dirty.ts";
+import { planPush } from "./dryRun.ts";
 import { isRefusal } from "./prepare.ts";
 import { pullEntity } from "./pull.ts";
 import { pushEntity } from "./push/entity.ts";
@@ -16,13 +17,16 @@ const WORK: Record<Phase, (slice: Slice, place: Place) => Promise<EntityEnd>> = 
   push: pushEntity,
 };
 
+const PLAN_WORK: typeof WORK = { ...WORK, push: planPush };
+
 /** An entity that the CRM refuses is left out and noted; "refused" means that it refused them all. */
 export async function runPhase(slice: Slice, phase: Phase): Promise<PhaseEnd> {
   const places = placesLeft(slice.checkpoint, phase, slice.claim.entities);
+  const work = slice.claim.operation === "plan" ? PLAN_WORK : WORK;
   let refused = 0;
   for (const place of places) {
     try {
-      if ((await WORK[phase](slice, place)) === "out_of_budget") return "out_of_budget";
+      if ((await work[phase](slice, place)) === "out_of_budget") return "out_of_budget";
     } catch (error) {
       if (!isRefusal(error)) throw error;
       refused += 1;

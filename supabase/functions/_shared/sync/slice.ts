@@ -2,7 +2,9 @@ import type { CrmProvider, ProviderId } from "../crm/contract.ts";
 import { isFenced } from "../db/types.ts";
 import type { Logger } from "../log/logger.ts";
 import { type Checkpoint, type Phase, parseCheckpoint, phasesLeft } from "./checkpoint.ts";
+import { dryRun } from "./dryRun.ts";
 import { endAfter } from "./failures.ts";
+import { type Gate, openGate } from "./gate.ts";
 import { NOTHING } from "./mergeBatch.ts";
 import { runPhase } from "./phases.ts";
 import { prepare } from "./prepare.ts";
@@ -41,6 +43,7 @@ export interface Slice {
   run: RunRef;
   crm: CrmProvider;
   session: SessionKeeper;
+  gate: Gate;
   /** As of the last page or batch that is done; null before the first of the run. */
   checkpoint: Checkpoint | null;
   /** A field, an entity or the owners were left out, so the run cannot end as a success. Failed records the database counts itself. */
@@ -65,7 +68,8 @@ export async function runSlice(
   const claim = await deps.store.claim({ ...request, leaseSeconds: deps.limits.leaseSeconds });
   if (claim === null) return "nothing_to_do";
   const log = deps.log.with({ operation_id: claim.operation_id, config_id: claim.config_id, slice: claim.slice });
-  const slice = openSlice({ ...deps, log }, claim);
+  const own = { ...deps, log };
+  const slice = openSlice(claim.operation === "plan" ? dryRun(own) : own, claim);
   const stopBeating = keepLease(slice);
   const began = deps.now().getTime();
   const ending = await worked(slice).finally(stopBeating);
@@ -84,20 +88,24 @@ function openSlice(deps: SliceDeps, claim: Claim): Slice {
   const crm = deps.provider(claim.crm_provider);
   const store = deps.store.tokens(claim.config_id, claim.crm_provider);
   const deadline = deps.now().getTime() + deps.limits.sliceMs;
+  const remainingMs = () => deadline - deps.now().getTime();
+  const calls = deps.store.calls(claim.config_id, claim.crm_provider);
+  const gate = openGate({ ...deps, store: calls, remainingMs }, claim.crm_provider, "incremental");
   const checkpoint = parseCheckpoint(claim.checkpoint);
   return {
     deps,
     claim,
     run: { operation: claim.operation_id, fence: claim.fence },
     crm,
-    session: keepSession({ store, provider: crm, now: deps.now }),
+    session: keepSession({ store, provider: crm, now: deps.now, gate }),
+    gate,
     checkpoint,
     partial: checkpoint?.partial ?? false,
     counts: NOTHING,
     sent: NOTHING_SENT,
     recordsRead: 0,
     mergeMs: 0,
-    remainingMs: () => deadline - deps.now().getTime(),
+    remainingMs,
   };
 }
 

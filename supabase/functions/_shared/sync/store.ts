@@ -3,6 +3,7 @@ import type { MergeCounts, OwnerRow, StoredHighWater } from "../db/sql/merge.ts"
 import type { DirtyRow, OutboundItem, OutboundResult, PushCounts } from "../db/sql/outbound.ts";
 import type { Claim, Outcome, RunError, RunRef } from "../db/sql/run.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import type { CallStore } from "./gate.ts";
 import type { MergeRecord, Rejection } from "./mapping/plan.ts";
 import type { TokenStore } from "./session.ts";
 
@@ -29,6 +30,13 @@ export interface Page {
   cursor: StoredHighWater | null;
 }
 
+/** In place of merging and pushing, for a run that only plans. */
+export interface PlanVerbs {
+  page(run: RunRef, page: Page): Promise<MergeCounts>;
+  /** Looks at the next records of ours; false when those were the last. */
+  push(run: RunRef, entity: EntityType, limit: number): Promise<boolean>;
+}
+
 /** What a slice needs from the database. Every verb that names a run fails once the run belongs to another worker. */
 export interface SyncStore {
   claim(request: { operation: string | null; holder: string; leaseSeconds: number }): Promise<Claim | null>;
@@ -40,6 +48,7 @@ export interface SyncStore {
   setTotals(run: RunRef, totals: Record<string, number | null>): Promise<void>;
   keepCheckpoint(run: RunRef, checkpoint: Checkpoint): Promise<void>;
   mergePage(run: RunRef, page: Page): Promise<MergeCounts>;
+  plan: PlanVerbs;
   dueDirty(run: RunRef, entity: EntityType, limit: number): Promise<DirtyRow[]>;
   settleDirty(run: RunRef, entity: EntityType, done: readonly DirtyRow[]): Promise<void>;
   /** How many of our records are due to go to the CRM. */
@@ -51,4 +60,5 @@ export interface SyncStore {
   upsertOwners(config: string, owners: readonly OwnerRow[]): Promise<void>;
   connectionFailed(config: string, reason: string): Promise<void>;
   tokens(config: string, provider: ProviderId): TokenStore;
+  calls(config: string, provider: ProviderId): CallStore;
 }

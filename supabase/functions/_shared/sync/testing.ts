@@ -1,6 +1,7 @@
 import { CrmFailure, type EntityType } from "../crm/contract.ts";
 import { DbFailure, FENCED } from "../db/types.ts";
 import { createLogger } from "../log/logger.ts";
+import type { CallStore } from "./gate.ts";
 import { NOTHING } from "./mergeBatch.ts";
 import type { StoredSession } from "./session.ts";
 import type { SliceDeps, SliceLimits } from "./slice.ts";
@@ -191,11 +192,16 @@ export function storeOf(run: FakeRun, claim: Partial<Claim> = {}): SyncStore {
       run.before("settleOutbound committed");
       return counts;
     },
+    plan: {
+      page: () => Promise.reject(new Error("not part of a sync")),
+      push: () => Promise.reject(new Error("not part of a sync")),
+    },
     incrementalCursor: async (_config, entity) => run.cursors.get(entity) ?? null,
     upsertOwners: async () => run.before("upsertOwners"),
     async connectionFailed(_config, reason) {
       run.connectionReason = reason;
     },
+    calls: () => freeCalls,
     tokens: () => ({
       load: async () => structuredClone(run.session),
       async store(version, tokens) {
@@ -238,3 +244,9 @@ export const trouble = (
   kind: "transient" | "rate_limited" | "revoked" | "rejected",
   more: { code?: string; retryAfterMs?: number; until?: string } = {},
 ) => new CrmFailure({ kind, code: more.code ?? kind, userMessage: `The CRM says ${kind}.`, ...more });
+
+/** As many calls as anybody wants. */
+export const freeCalls: CallStore = {
+  take: async ({ wanted }) => ({ granted: wanted, wait_ms: 0, spacing_ms: 0, tolerance_ms: 60_000, until: null }),
+  tell: async () => {},
+};

@@ -162,6 +162,7 @@ describe("whose access it is", () => {
       instanceUrl: "https://api.hubapi.com",
       userId: "42",
       userEmail: "ada@acme.example",
+      timeZone: "Europe/Berlin",
     });
     expect(sent.map((one) => one.url)).toEqual([
       "https://api.hubapi.com/oauth/2026-03/token/introspect",

@@ -48,7 +48,7 @@ const introspection = z.object({
   user_id: id.nullish(),
 });
 
-const details = z.object({ portalId: id });
+const details = z.object({ portalId: id, timeZone: z.string().optional() });
 
 interface Access {
   settings: HubSpotSettings;
@@ -98,6 +98,7 @@ async function identify(access: Access, session: CrmSession, clientSecret: strin
     instanceUrl: session.instanceUrl,
     userId: who.user_id ?? "",
     userEmail: who.user ?? null,
+    timeZone: account.timeZone,
   };
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Db } from "../types.ts";
+import { shownMessage } from "./message.ts";
 import { json, parseRow } from "./rows.ts";
 
 const entity = z.enum(["accounts", "contacts", "opportunities"]);
@@ -109,7 +110,7 @@ export async function finish(
     run.operation,
     run.fence,
     outcome,
-    message,
+    message === null ? null : shownMessage(message),
     resumeAt ?? null,
   ]);
 }
@@ -128,7 +129,7 @@ export async function noteError(db: Db, run: RunRef, error: RunError): Promise<v
     error.entity,
     error.kind,
     error.code,
-    error.message,
+    shownMessage(error.message),
   ]);
 }
 

@@ -42,7 +42,7 @@ export interface Composed {
   sent: Sent;
 }
 
-export type Outgoing = (Composed & { rejected?: never }) | { rejected: OutboundRejection };
+export type Outgoing = (Composed & { rejected?: never }) | { rejected: OutboundRejection; write?: never; sent?: never };
 
 export interface OutboundPlan {
   severalPipelines: boolean;

@@ -20,6 +20,7 @@ export async function pushEntity(slice: Slice, { entity }: Place): Promise<Entit
   const { deps, run, crm, checkpoint } = slice;
   if ((await deps.store.beginPush(run, entity)) === 0) return "done";
   if (checkpoint?.phase !== "push" || checkpoint.entity !== entity) await keepPlace(slice, "push", entity, "none");
+  slice.gate.purpose = "push";
   const outbound = await outboundOf(slice, entity);
   for (;;) {
     if (spent(slice)) return "out_of_budget";
