@@ -59,7 +59,7 @@ interface Mortality {
 }
 
 /** Answer at once, so they are no steps. */
-const AT_ONCE: ReadonlySet<PropertyKey> = new Set(["tokens", "authorizeUrl"]);
+const AT_ONCE: ReadonlySet<PropertyKey> = new Set(["tokens", "calls", "authorizeUrl"]);
 
 /** Wraps objects so that their asynchronous methods are the steps of one worker's life. */
 function mortality(death: Death | null): Mortality {
