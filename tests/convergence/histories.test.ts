@@ -1,31 +1,22 @@
-import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Bed, startBed } from "./lib/bed.ts";
-import { history } from "./lib/commands.ts";
-import { openStage, play } from "./lib/play.ts";
-import { faults, settle } from "./lib/verdict.ts";
+import { type Beds, startBeds } from "./lib/bed.ts";
+import { BEDS, historiesOf, playHistories } from "./lib/histories.ts";
 
 const HISTORIES = Number(process.env.CONVERGENCE_HISTORIES ?? 500);
 const SEED = Number(process.env.CONVERGENCE_SEED ?? 20_261_121);
 
-let bed: Bed;
+let beds: Beds;
 beforeAll(async () => {
-  bed = await startBed(17_200);
+  beds = await startBeds(17_200, BEDS);
 });
-afterAll(() => bed?.stop());
+afterAll(() => beds?.stop());
 
-test(
-  `${HISTORIES} histories of edits, creations, deletions and merges in three systems end in agreement, whatever goes wrong on the way (seed ${SEED})`,
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(history, async (one) => {
-        const stage = await openStage(bed, one);
-        await play(stage, one.commands);
-        await settle(stage);
-        expect(await faults(stage)).toEqual([]);
-      }),
-      { numRuns: HISTORIES, seed: SEED, endOnFailure: process.env.CONVERGENCE_SHRINK === undefined },
-    );
-  },
-  3_600_000,
-);
+test(`${HISTORIES} histories of edits, creations, deletions and merges in three systems end in agreement, whatever goes wrong on the way (seed ${SEED})`, async () => {
+  const { played, failure } = await playHistories({
+    beds: beds.all,
+    seed: SEED,
+    histories: historiesOf(SEED, HISTORIES),
+  });
+  expect(failure, `to play it again: ${JSON.stringify(failure)}`).toBeNull();
+  expect(played).toBe(HISTORIES);
+}, 3_600_000);

@@ -1,20 +1,28 @@
 import fc from "fast-check";
-import { ENTITY_TYPES, type EntityType } from "../../../supabase/functions/_shared/crm/contract.ts";
-import type { CrmName, SystemName } from "./fields.ts";
-import type { Death } from "./worker.ts";
+import type { EntityType } from "../../../supabase/functions/_shared/crm/contract.ts";
+import type { CrmName } from "./fields.ts";
+import { DEEDS, type Deed, anyEntity as entity, anyPick as pick } from "./people.ts";
+import type { Blow } from "./worker.ts";
 
-/** One thing that happens. `pick` chooses among the records there are, so every history is possible on every state. */
+/** One thing that happens. */
 export type Command =
-  | { do: "create"; system: SystemName; entity: EntityType; field: number }
-  | { do: "edit"; system: SystemName; entity: EntityType; pick: number; field: number }
-  | { do: "remove"; system: SystemName; entity: EntityType; pick: number }
+  | Deed
   | { do: "undelete"; entity: EntityType; pick: number }
   | { do: "restore"; entity: EntityType; pick: number }
   | { do: "merge"; system: CrmName; entity: "accounts" | "contacts"; pick: number; other: number }
-  | { do: "sync"; system: CrmName; deaths: Death[] }
+  | { do: "sync"; system: CrmName; blows: Blow[] }
   | { do: "trouble"; system: CrmName; trouble: Trouble };
 
-export const TROUBLES = ["limited", "flaky", "lost_replies", "expired_token", "rotating_tokens", "search_lag", "clock_ahead", "clock_behind"] as const;
+export const TROUBLES = [
+  "limited",
+  "flaky",
+  "lost_replies",
+  "expired_token",
+  "rotating_tokens",
+  "search_lag",
+  "clock_ahead",
+  "clock_behind",
+] as const;
 export type Trouble = (typeof TROUBLES)[number];
 
 export interface Rules {
@@ -30,21 +38,15 @@ export interface History {
   seed: number;
 }
 
-const entity = fc.constantFrom(...ENTITY_TYPES);
 const crm = fc.constantFrom<CrmName>("salesforce", "hubspot");
-const system = fc.constantFrom<SystemName>("app", "app", "salesforce", "hubspot");
-const pick = fc.nat({ max: 50 });
-const field = fc.nat({ max: 1 });
 
-const death = fc.record<Death>({
+const blow = fc.record<Blow>({
   step: fc.integer({ min: 1, max: 40 }),
-  when: fc.constantFrom("before", "after"),
+  what: fc.constantFrom("dies_before", "dies_after", "freezes_before", "freezes_after", "hears_it_again"),
 });
 
 const command: fc.Arbitrary<Command> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ do: fc.constant("create" as const), system, entity, field }) },
-  { weight: 12, arbitrary: fc.record({ do: fc.constant("edit" as const), system, entity, pick, field }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("remove" as const), system, entity, pick }) },
+  ...DEEDS,
   { weight: 1, arbitrary: fc.record({ do: fc.constant("undelete" as const), entity, pick }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("restore" as const), entity, pick }) },
   {
@@ -59,9 +61,12 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   },
   {
     weight: 7,
-    arbitrary: fc.record({ do: fc.constant("sync" as const), system: crm, deaths: fc.array(death, { maxLength: 3 }) }),
+    arbitrary: fc.record({ do: fc.constant("sync" as const), system: crm, blows: fc.array(blow, { maxLength: 3 }) }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("trouble" as const), system: crm, trouble: fc.constantFrom(...TROUBLES) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("trouble" as const), system: crm, trouble: fc.constantFrom(...TROUBLES) }),
+  },
 );
 
 const rules: fc.Arbitrary<Rules> = fc.record({

@@ -49,7 +49,7 @@ export const ENTITIES: Record<EntityType, EditedEntity> = {
 };
 
 /** The n-th value of a field, different from every other one. */
-export function valueOf(kind: EditedField["kind"], n: number): string {
+export function nthValue(kind: EditedField["kind"], n: number): string {
   if (kind === "number") return String(1000 + n);
   return kind === "phone" ? `+4930${5_000_000 + n}` : `value ${n}`;
 }

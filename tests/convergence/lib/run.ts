@@ -1,5 +1,5 @@
 import type { Bed } from "./bed.ts";
-import { type Death, work } from "./worker.ts";
+import { type Blow, endLease, work } from "./worker.ts";
 
 const LIMITS = { sliceMs: 20_000, sliceRecords: 12, mergeRecords: 6, pageSize: 4, leaseSeconds: 30 };
 /** A run of a handful of records that takes more slices than this is going round in circles. */
@@ -8,8 +8,8 @@ const MOST_SLICES = 150;
 export interface RunOptions {
   config: string;
   random: () => number;
-  /** The slices of this run that die, in order; then all live. */
-  deaths: readonly Death[];
+  /** What befalls the slices of this run, in order; then nothing does. */
+  blows: readonly Blow[];
 }
 
 export interface RunEnd {
@@ -18,15 +18,15 @@ export interface RunEnd {
   slices: number;
 }
 
-/** One run of a connection from its request to its end, with deaths on the way. Time passes as fast as the workers do. */
+/** One run of a connection from its request to its end, with blows on the way. Time passes as fast as the workers do. */
 export async function runConnection(bed: Bed, options: RunOptions): Promise<RunEnd> {
   const { sql } = bed;
   const [operation] = await sql<{ id: string }[]>`
     select (private.crm_enqueue(c, null, null, 'manual')).id from public.crm_sync_configs c where c.id = ${options.config}`;
   if (operation === undefined) throw new Error("The run was not queued.");
-  const deaths = [...options.deaths];
+  const blows = [...options.blows];
   for (let slices = 1; slices <= MOST_SLICES; slices += 1) {
-    await work({ db: bed.db, env: bed.env, random: options.random, limits: LIMITS }, operation.id, deaths.shift() ?? null);
+    await work({ bed, random: options.random, limits: LIMITS }, operation.id, blows.shift() ?? null);
     const [run] = await sql<{ status: string; error: string | null }[]>`
       select status, error_message as error from public.crm_sync_operations where id = ${operation.id}`;
     if (run === undefined) throw new Error("The run is gone.");
@@ -37,10 +37,9 @@ export async function runConnection(bed: Bed, options: RunOptions): Promise<RunE
 }
 
 /** What cron finds later: the lease of a dead worker is out, waits are over. */
-async function passTime({ sql }: Bed, operation: string): Promise<void> {
-  await sql`
-    update private.crm_operation_state set lease_expires_at = now() - interval '1 second', crashes = 0, resume_at = null
-     where operation_id = ${operation} and lease_expires_at is not null`;
+async function passTime(bed: Bed, operation: string): Promise<void> {
+  const { sql } = bed;
+  await endLease(bed, operation);
   await sql`update public.crm_sync_operations set status = 'queued' where id = ${operation} and status = 'paused'`;
   await sql`
     update private.crm_outbox x set not_before = now()

@@ -1,5 +1,5 @@
 import type { Sql } from "postgres";
-import type { Mock } from "../../../packages/mock-crm/src/index.ts";
+import type { RecordActionInput } from "../../../packages/mock-crm/src/index.ts";
 import type { EntityType } from "../../../supabase/functions/_shared/crm/contract.ts";
 import { type CrmName, comparable, type EditedField, ENTITIES, type SystemName } from "./fields.ts";
 
@@ -52,10 +52,19 @@ function newAppRecord(entity: EntityType, marker: string): Record<string, unknow
   return { name: marker, stage_key: "prospect", expected_close_date: "2027-01-31", client_name: marker };
 }
 
+/** The control of a mock, in this process or another one. */
+export interface Levers {
+  list(type: string, from: number, count: number): unknown[] | Promise<unknown[]>;
+  records(actions: RecordActionInput[]): unknown;
+  counters(): { rows_written: number } | Promise<{ rows_written: number }>;
+}
+
 /** A CRM, edited by its own users. */
 export interface CrmSystem extends System {
   name: CrmName;
-  mock: Mock;
+  rowsWritten(): Promise<number>;
+  /** Ids of what was deleted and can come back. */
+  bin(entity: EntityType): Promise<string[]>;
   undelete(entity: EntityType, id: string): Promise<void>;
   merge(entity: EntityType, winner: string, loser: string): Promise<void>;
 }
@@ -83,24 +92,33 @@ const NEW: Record<CrmName, Record<EntityType, (marker: string) => Record<string,
   },
 };
 
-export function crmSystem(name: CrmName, mock: Mock): CrmSystem {
+export function crmSystem(name: CrmName, levers: Levers): CrmSystem {
   const type = (entity: EntityType) => ENTITIES[entity][name];
-  const act = async (action: Parameters<Mock["control"]["records"]>[0][number]) => {
-    mock.control.records([action]);
+  const act = async (action: RecordActionInput) => {
+    await levers.records([action]);
   };
+  const all = async (entity: EntityType) => (await levers.list(type(entity), 0, 10_000)) as Record<string, unknown>[];
   return {
     name,
-    mock,
+    rowsWritten: async () => (await levers.counters()).rows_written,
+    async bin(entity) {
+      const gone = (await all(entity)).filter((record) => record.IsDeleted === true && !record.MasterRecordId);
+      return gone.map((record) => String(record.Id));
+    },
     async list(entity) {
-      const found = mock.control.list(type(entity), 0, 10_000) as Record<string, unknown>[];
-      return found.map((record) => {
+      const live = (await all(entity)).filter((record) => record.IsDeleted !== true);
+      return live.map((record) => {
         const values = (name === "hubspot" ? record.properties : record) as Record<string, unknown>;
         const id = String(name === "hubspot" ? record.id : record.Id);
         return toRow(entity, name, id, String(values[NAMES[name][entity]]), values);
       });
     },
     create: (entity, marker, field, value) =>
-      act({ action: "create", type: type(entity), fields: { ...NEW[name][entity](marker), [field[name]]: typed(name, field, value) } }),
+      act({
+        action: "create",
+        type: type(entity),
+        fields: { ...NEW[name][entity](marker), [field[name]]: typed(name, field, value) },
+      }),
     edit: (entity, id, field, value) =>
       act({ action: "edit", type: type(entity), id, fields: { [field[name]]: typed(name, field, value) } }),
     remove: (entity, id) => act({ action: "delete", type: type(entity), id }),

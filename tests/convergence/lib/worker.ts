@@ -1,9 +1,9 @@
-import { createProvider } from "../../../supabase/functions/_shared/crm/registry.ts";
-import type { CrmProvider, ProviderId } from "../../../supabase/functions/_shared/crm/contract.ts";
+import { setTimeout as pause } from "node:timers/promises";
+import type { CrmProvider, EntityType, ReadPage } from "../../../supabase/functions/_shared/crm/contract.ts";
 import { syncStore } from "../../../supabase/functions/_shared/db/syncStore.ts";
-import type { Db } from "../../../supabase/functions/_shared/db/types.ts";
 import { createLogger } from "../../../supabase/functions/_shared/log/logger.ts";
 import { type Ending, runSlice, type SliceDeps } from "../../../supabase/functions/_shared/sync/slice.ts";
+import type { Bed } from "./bed.ts";
 
 /** The worker was killed: nothing it does afterwards counts, not even tidying up. */
 export class Killed extends Error {
@@ -11,33 +11,41 @@ export class Killed extends Error {
 }
 
 /**
- * Where a worker dies: at the border of its n-th step. `before`: the step was never taken; `after`: it was, and the worker
- * never heard of it.
+ * What befalls a worker, at the border of its n-th step. `before`: the step was not taken yet; `after`: it was, and the
+ * worker never heard of it, or hears of it too late. A frozen worker thaws while another one has the run. `hears_it_again`: from
+ * then on, every page brings the records of the one before as well.
  */
-export interface Death {
+export interface Blow {
   step: number;
-  when: "before" | "after";
+  what: "dies_before" | "dies_after" | "freezes_before" | "freezes_after" | "hears_it_again";
 }
 
 export interface WorkerOptions {
-  db: Db;
-  env: Readonly<Record<string, string>>;
+  bed: Bed;
   random: () => number;
   /** Small, so that a few records are many pages. */
   limits: SliceDeps["limits"];
 }
 
+/** Longer than any lease. */
+const FROZEN_MS = 60_000;
+
 /** One slice in this process, as the crm-sync function runs it. */
-export async function work(options: WorkerOptions, operation: string, death: Death | null): Promise<Ending | "killed"> {
-  const { db, env, random, limits } = options;
-  const mortal = mortality(death);
+export async function work(options: WorkerOptions, operation: string, blow: Blow | null): Promise<Ending | "killed"> {
+  const { bed, random, limits } = options;
+  let frozenMs = 0;
+  let rival: Promise<unknown> = Promise.resolve();
+  const freeze = async () => {
+    frozenMs = FROZEN_MS;
+    await endLease(bed, operation);
+    rival = work(options, operation, null);
+    await pause(random() * 20);
+  };
+  const fate = fateOf(blow, freeze);
   const deps: SliceDeps = {
-    store: mortal(syncStore(db)),
-    provider: (id: ProviderId): CrmProvider => {
-      const provider = createProvider(id, { fetch, env, now: () => new Date(), sleep: () => Promise.resolve() });
-      return mortal(provider);
-    },
-    now: () => new Date(),
+    store: fate.suffered(syncStore(bed.db)),
+    provider: (id) => fate.suffered(fate.misheard(bed.providers[id])),
+    now: () => new Date(Date.now() + frozenMs),
     // Waiting is skipped: what a pause is good for has its own tests.
     sleep: () => new Promise((resolve) => setTimeout(resolve, 1)),
     random,
@@ -48,39 +56,47 @@ export async function work(options: WorkerOptions, operation: string, death: Dea
   try {
     return await runSlice(deps, { operation, holder: "convergence" });
   } catch (error) {
-    if (mortal.dead()) return "killed";
+    if (fate.dead()) return "killed";
     throw error;
+  } finally {
+    await rival;
   }
 }
 
-interface Mortality {
-  <T extends object>(target: T): T;
+/** The lease of a worker that died or froze is out, as it would be a while later. */
+export async function endLease({ sql }: Bed, operation: string): Promise<void> {
+  await sql`
+    update private.crm_operation_state set lease_expires_at = now() - interval '1 second', crashes = 0, resume_at = null
+     where operation_id = ${operation} and lease_expires_at is not null`;
+}
+
+interface Fate {
+  /** Makes the asynchronous methods of an object the steps of one worker's life. */
+  suffered<T extends object>(target: T): T;
+  misheard(crm: CrmProvider): CrmProvider;
   dead(): boolean;
 }
 
 /** Answer at once, so they are no steps. */
 const AT_ONCE: ReadonlySet<PropertyKey> = new Set(["tokens", "calls", "authorizeUrl"]);
 
-/** Wraps objects so that their asynchronous methods are the steps of one worker's life. */
-function mortality(death: Death | null): Mortality {
+function fateOf(blow: Blow | null, freeze: () => Promise<void>): Fate {
   let steps = 0;
   let dead = false;
   const step = async <T>(run: () => Promise<T>): Promise<T> => {
     if (dead) throw new Killed();
     steps += 1;
-    const last = death !== null && steps === death.step;
-    if (last && death.when === "before") {
-      dead = true;
-      throw new Killed();
-    }
+    const what = steps === blow?.step ? blow.what : null;
+    if (what === "freezes_before") await freeze();
+    if (what === "dies_before") dead = true;
+    if (dead) throw new Killed();
     const result = await run();
-    if (last || dead) {
-      dead = true;
-      throw new Killed();
-    }
+    if (what === "freezes_after") await freeze();
+    if (what === "dies_after") dead = true;
+    if (dead) throw new Killed();
     return result;
   };
-  const wrap = <T extends object>(target: T): T =>
+  const suffered = <T extends object>(target: T): T =>
     new Proxy(target, {
       get(object, key) {
         const value = Reflect.get(object, key) as unknown;
@@ -89,5 +105,16 @@ function mortality(death: Death | null): Mortality {
           step(() => (value as (...given: unknown[]) => Promise<unknown>).apply(object, args));
       },
     });
-  return Object.assign(wrap, { dead: () => dead });
+  const misheard = (crm: CrmProvider): CrmProvider => {
+    if (blow?.what !== "hears_it_again") return crm;
+    const before = new Map<EntityType, ReadPage["records"]>();
+    const readPage: CrmProvider["readPage"] = async (session, request) => {
+      const page = await crm.readPage(session, request);
+      const again = before.get(request.entity) ?? page.records;
+      before.set(request.entity, page.records);
+      return steps < blow.step ? page : { ...page, records: [...again, ...page.records] };
+    };
+    return { ...crm, readPage };
+  };
+  return { suffered, misheard, dead: () => dead };
 }
