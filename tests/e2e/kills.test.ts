@@ -94,9 +94,9 @@ describe("a function process that is killed again and again, at any moment of a 
     await untilQuiet(arena, (name) => sync(name, 0));
     expect(await faults(arena)).toEqual([]);
     expect(hits.length).toBeGreaterThanOrEqual(KILLS);
-    expect(new Set(hits)).toEqual(new Set(["start", "pull", "push"]));
+    expect(hits).toEqual(expect.arrayContaining(["start", "pull", "push"]));
     expect(arena.ledger.standing().length).toBeGreaterThan(KILLS);
-  }, 300_000);
+  }, 600_000);
 });
 
 function nextDeeds(deeds: readonly Deed[], run: number): readonly Deed[] {
