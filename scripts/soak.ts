@@ -20,6 +20,13 @@ const minutes = () => Math.round((Date.now() - started) / 60_000);
 const number = (value: number) => value.toLocaleString("en-US");
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
+let stopped = false;
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => {
+    stopped = true;
+    say("Stopping after the histories that are being played …");
+  });
+
 function positive(name: "histories" | "minutes"): number {
   const given = Number(options[name]);
   if (Number.isInteger(given) && given > 0) return given;
@@ -47,7 +54,7 @@ async function soak(beds: Beds): Promise<boolean> {
     beds: beds.all,
     seed,
     histories: historiesOf(seed, count),
-    mayGoOn: () => Date.now() < until,
+    mayGoOn: () => !stopped && Date.now() < until,
     onPlayed: (done) => {
       if (Date.now() - said < SAY_EVERY_MS) return;
       said = Date.now();
@@ -58,7 +65,7 @@ async function soak(beds: Beds): Promise<boolean> {
     say(`History ${failure.number} failed:`);
     for (const fault of failure.faults) say(`  ${fault}`);
     process.stdout.write(`${JSON.stringify(failure)}\n`);
-  } else if (played < count) say(`Stopped after ${options.minutes} minutes.`);
+  } else if (played < count) say("Stopped before the last one.");
   const faults = failure?.faults.length ?? 0;
   process.stdout.write(`${number(played)} histories, ${number(faults)} faults, seed ${seed}, ${minutes()} min\n`);
   return failure === null;
