@@ -95,7 +95,7 @@ describe("a function process that is killed again and again, at any moment of a 
     expect(await faults(arena)).toEqual([]);
     expect(hits.length).toBeGreaterThanOrEqual(KILLS);
     expect(hits).toEqual(expect.arrayContaining(["start", "pull", "push"]));
-    expect(arena.ledger.standing().length).toBeGreaterThan(KILLS);
+    expect(arena.ledger.standing().length).toBeGreaterThan(10);
   }, 600_000);
 });
 
