@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** `unit`: no database. `local-stack`: the stand-in's own tests, each file with a stack of its own. `stack`: everything against one running stack. */
+/** `unit`: no database. `local-stack`: the stand-in's own tests, each file with a stack of its own. `stack`: everything against one running stack. `convergence`: random histories on a database of their own. */
 export default defineConfig({
   test: {
     testTimeout: 30_000,
@@ -40,6 +40,10 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
         },
+      },
+      {
+        extends: true,
+        test: { name: "convergence", include: ["tests/convergence/**/*.test.ts"], sequence: { groupOrder: 2 } },
       },
     ],
   },

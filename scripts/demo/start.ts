@@ -26,7 +26,7 @@ function endpointOf({ stack }: Workbench) {
 async function runDemo(workbench: Workbench, workspace: DemoWorkspace, console: DemoConsole): Promise<DemoResult> {
   console.step("Connecting Salesforce and HubSpot through their consent pages …");
   const configs = await connectBoth(workbench, workspace);
-  await keepApart(workspace.owner, [configs.salesforce, configs.hubspot]);
+  await keepApart(workspace.owner, configs);
   const salesforce = await syncOne("salesforce", configs.salesforce, workspace.owner, console);
   const hubspot = await syncOne("hubspot", configs.hubspot, workspace.owner, console);
   const pipeline = await readPipeline(workspace.owner, workspace.id);

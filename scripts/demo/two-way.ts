@@ -1,5 +1,6 @@
 import type { Client } from "../lib/people.ts";
 import { runSync } from "../lib/sync-run.ts";
+import type { Provider } from "./connections.ts";
 import type { DemoWorkspace } from "./seed.ts";
 
 export interface TwoWayMoment {
@@ -10,12 +11,20 @@ export interface TwoWayMoment {
   seconds: number;
 }
 
-/** The demo's two CRMs have their own records; each keeps to them, so that the numbers stay those of the data. */
-export async function keepApart(client: Client, configIds: readonly string[]): Promise<void> {
-  const { error } = await client
+/**
+ * The demo's two CRMs have their own records; each keeps to them, so that the numbers stay those of the data. HubSpot has a
+ * closed list of industries, which knows few of those in Salesforce: it keeps its own as well.
+ */
+export async function keepApart(client: Client, configs: Record<Provider, string>): Promise<void> {
+  const rules = await client
     .from("crm_sync_configs")
     .update({ sync_rules: { create_in_crm: false } })
-    .in("id", configIds);
+    .in("id", Object.values(configs));
+  const mappings = await client
+    .from("crm_field_mappings")
+    .update({ sync_direction: "none" })
+    .match({ config_id: configs.hubspot, entity_type: "accounts", app_field: "industry" });
+  const error = rules.error ?? mappings.error;
   if (error) throw new Error(`Could not set the connections up: ${error.message}`, { cause: error });
 }
 

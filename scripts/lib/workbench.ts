@@ -15,6 +15,8 @@ export interface WorkbenchOptions {
   portBase: number;
   dataDir: string;
   say: (line: string) => void;
+  /** Mocks without a record, in place of those with the demo's. */
+  emptyCrms?: boolean;
 }
 
 /** A local Supabase with both mock CRMs beside it, configured as an operator would configure a project. */
@@ -26,21 +28,23 @@ export interface Workbench {
   stop(): Promise<void>;
 }
 
-async function startMocks(dataDir: string, ports: Ports) {
+const EMPTY = { data: "generated", records: 0 } as const;
+
+async function startMocks({ dataDir, emptyCrms = false }: WorkbenchOptions, ports: Ports) {
   const stateFile = (name: string) => join(dataDir, `mock-${name}.json`);
   const redirectUri = `http://127.0.0.1:${ports.api}/functions/v1/crm-oauth/callback`;
   const [salesforce, hubspot] = await Promise.allSettled([
     startMock(PROJECT_ROOT, {
       provider: "salesforce",
       port: ports.salesforce,
-      data: "maven",
+      ...(emptyCrms ? EMPTY : { data: "maven" }),
       redirectUri,
       stateFile: stateFile("salesforce"),
     }),
     startMock(PROJECT_ROOT, {
       provider: "hubspot",
       port: ports.hubspot,
-      data: "demo",
+      ...(emptyCrms ? EMPTY : { data: "demo" }),
       redirectUri,
       stateFile: stateFile("hubspot"),
     }),
@@ -70,7 +74,7 @@ export async function startWorkbench(options: WorkbenchOptions): Promise<Workben
       project_url: stack.apiUrl,
     });
     options.say("Starting the mock Salesforce and the mock HubSpot …");
-    const mocks = await startMocks(options.dataDir, ports);
+    const mocks = await startMocks(options, ports);
     return {
       stack,
       ports,

@@ -84,6 +84,7 @@ create table private.crm_record_links (
   record_id uuid not null,
   workspace_id uuid not null,
   base jsonb not null,
+  shown jsonb not null default '{}',
   crm_modified_at text,
   crm_deleted_at timestamptz,
   deleted_by text check (deleted_by in ('app', 'crm')),
@@ -99,6 +100,8 @@ create table private.crm_record_links (
 )
 -- Room on each page for the base to change in place.
 with (fillfactor = 50);
+comment on column private.crm_record_links.shown is
+  'Values that were sent and come back in another form, {field: {"app": …, "crm": …}}: read in that form, they mean ours.';
 comment on column private.crm_record_links.deleted_by is 'Who deleted the record in the CRM: a deletion here that was pushed, or the CRM itself.';
 comment on column private.crm_record_links.merged_at is 'updated_at of our row as the last merge left it: a later one means somebody edited since.';
 comment on column private.crm_record_links.app_edited_at is 'When our side was last edited before the merge that wrote merged_at, while edits of ours are not yet at the CRM.';

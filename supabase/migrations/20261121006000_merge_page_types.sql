@@ -96,6 +96,17 @@ begin
 end
 $$;
 
+-- What was read, with the values that we sent in our own form: a CRM that spells an option in its way has changed nothing.
+create function private.crm_as_sent(p_theirs jsonb, p_base jsonb, p_shown jsonb) returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+  select p_theirs || coalesce(jsonb_object_agg(s.key, s.value -> 'app'), '{}')
+  from jsonb_each(p_shown) s
+  where p_theirs -> s.key = s.value -> 'crm' and p_base -> s.key is distinct from p_theirs -> s.key
+$$;
+
 -- The page beside its links. A record that comes twice counts in its last form. Nothing to do and so not returned: known
 -- records whose mapped values are those of the base, deletions of records never seen or marked already, and records that the
 -- connection's filter leaves out (only_linked) unless they are linked.
@@ -118,19 +129,22 @@ as $$
     order by r.value ->> 'crm_id', r.place desc
   )
   select coalesce(array_agg((
-      i.crm_id, i.modified, i.deleted, i.merged, i.theirs, case when l.record_id is null then 'new' else 'linked' end, l.record_id, l.base,
+      i.crm_id, i.modified, i.deleted, i.merged, t.theirs, case when l.record_id is null then 'new' else 'linked' end, l.record_id, l.base,
       l.crm_deleted_at, l.merged_at, l.app_edited_at, l.has_conflict, null
     )::private.crm_merge_row order by i.place), '{}')
   from incoming i
   left join private.crm_record_links l
     on l.config_id = p_context.config_id and l.entity_type = p_context.entity and l.crm_record_id = i.crm_id
+  cross join lateral (
+    select case when coalesce(l.shown, '{}') = '{}' then i.theirs else private.crm_as_sent(i.theirs, l.base, l.shown) end as theirs
+  ) t
   where case
     when i.deleted then l.crm_deleted_at is null and l.record_id is not null
     when l.record_id is null then not i.only_linked
-    else l.crm_deleted_at is not null or l.has_conflict or (l.base || i.theirs) <> l.base
+    else l.crm_deleted_at is not null or l.has_conflict or (l.base || t.theirs) <> l.base
   end
 $$;
 
 revoke execute on function private.crm_merge_turn(uuid), private.crm_merge_settings(uuid, text, uuid, timestamptz),
-  private.crm_merge_begin(uuid, bigint, text),
+  private.crm_merge_begin(uuid, bigint, text), private.crm_as_sent(jsonb, jsonb, jsonb),
   private.crm_merge_read(private.crm_merge_context, jsonb) from public, anon, authenticated, service_role;

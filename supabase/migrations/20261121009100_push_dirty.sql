@@ -7,13 +7,17 @@ create table private.crm_dirty (
   crm_record_id text not null check (crm_record_id <> ''),
   reason text not null,
   noticed_at timestamptz not null default clock_timestamp(),
+  waiting_since timestamptz not null default clock_timestamp(),
   version bigint not null default nextval('private.crm_outbox_version'),
   primary key (config_id, entity_type, crm_record_id)
 );
-create index crm_dirty_due_idx on private.crm_dirty (config_id, entity_type, noticed_at, crm_record_id);
+create index crm_dirty_due_idx on private.crm_dirty (config_id, entity_type, waiting_since, crm_record_id);
 alter table private.crm_dirty enable row level security;
 revoke all on private.crm_dirty from public, anon, authenticated, service_role;
 comment on table private.crm_dirty is 'CRM records to fetch by name. A notice that comes while its record is being fetched stays: it has a new version.';
+comment on column private.crm_dirty.noticed_at is 'The latest notice.';
+comment on column private.crm_dirty.waiting_since is
+  'The first notice since the record was last fetched: more notices do not put it off, and one that never stops changing lets the others pass.';
 
 -- Answers how many were not waiting already.
 create function private.crm_mark_dirty(p_config uuid, p_entity text, p_crm_ids text[], p_reason text) returns int
@@ -47,12 +51,12 @@ begin
     select d.crm_record_id, d.version::text
     from private.crm_dirty d
     where d.config_id = v_operation.config_id and d.entity_type = p_entity
-    order by d.noticed_at, d.crm_record_id
+    order by d.waiting_since, d.crm_record_id
     limit p_limit;
 end
 $$;
 
--- Answers how many are done with; those that were named again meanwhile are not.
+-- Answers how many are done with; those that were named again meanwhile are not, and wait anew.
 create function private.crm_settle_dirty(p_operation uuid, p_fence bigint, p_entity text, p_done jsonb) returns int
 language plpgsql
 set search_path = ''
@@ -77,6 +81,11 @@ begin
       and not o.dead and o.not_before = 'infinity'
   )
   select count(*)::int into v_settled from settled;
+  update private.crm_dirty d
+  set waiting_since = clock_timestamp()
+  from jsonb_to_recordset(p_done) as r (crm_id text, version bigint)
+  where d.config_id = v_operation.config_id and d.entity_type = p_entity and d.crm_record_id = r.crm_id and d.version > r.version
+    and d.waiting_since < d.noticed_at;
   return v_settled;
 end
 $$;

@@ -73,7 +73,15 @@ declare
   v_new uuid[];
 begin
   v_rows_of := private.crm_lock_outbox(v_merge, array(select r.record_id from unnest(v_idle) r), array(select r.version from unnest(v_idle) r));
-  delete from private.crm_outbox o where o.ctid = any (v_rows_of);
+  -- What could not be sent before is not to be sent any more, so its error is settled too.
+  with done as (
+    delete from private.crm_outbox o where o.ctid = any (v_rows_of) returning o.record_id
+  )
+  update public.crm_sync_errors e
+  set status = 'resolved', last_seen_at = v_now
+  from done d
+  where e.config_id = v_merge.config_id and e.entity_type = v_merge.entity and e.record_id = d.record_id and e.direction = 'push'
+    and e.status <> 'resolved';
   v_rows_of := private.crm_lock_outbox(v_merge, array(select r.record_id from unnest(v_waiting) r), array(select r.version from unnest(v_waiting) r));
   update private.crm_outbox o set not_before = v_now + interval '1 minute' where o.ctid = any (v_rows_of);
 

@@ -3,15 +3,16 @@
 
 -- outcome: written, linked (the CRM has the record already), gone, failed, missing (a look-up that found nothing). is_current:
 -- nobody has edited the record since, and nobody is about to. base and
--- crm_id are those of the link. echo_id: a record of ours that is this one, read back from the CRM.
+-- crm_id are those of the link. echo_id: a record of ours that is this one, read back from the CRM. is_partial: written without
+-- fields that did not fit; code, message and field say which and why.
 create type private.crm_push_result as (
   record_id uuid, version bigint, now_version bigint, is_current boolean, action text, outcome text, crm_id text, base jsonb, sent jsonb, kind text, code text,
-  message text, field text, attempts int, wait interval, is_dead boolean, updated_at timestamptz, echo_id uuid
+  message text, field text, attempts int, wait interval, is_dead boolean, updated_at timestamptz, echo_id uuid, shown jsonb, is_partial boolean
 );
 
 create type private.crm_push_answer as (
   key uuid, version bigint, action text, outcome text, crm_id text, sent jsonb, relations jsonb, error jsonb, retry_after_ms numeric,
-  updated_at timestamptz
+  updated_at timestamptz, shown jsonb, problems jsonb
 );
 
 -- Twice the wait with every attempt, up to an hour, and spread so that records do not come back all at once.
@@ -151,12 +152,16 @@ begin
       from claims c
     ),
     errors as (
-      select j.*, j.outcome = 'gone' and j.action = 'update' and j.attempts >= 2 as is_lost,
+      select j.*, p.message as problem, p.is_partial, j.outcome = 'gone' and j.action = 'update' and j.attempts >= 2 as is_lost,
         case
-          when j.clash is not null or j.outcome = 'gone' and j.action = 'update' then 'rejected'
+          when j.clash is not null or j.outcome = 'gone' and j.action = 'update' or p.is_partial then 'rejected'
           else coalesce(j.error ->> 'kind', 'transient')
         end as kind
       from judged j
+      cross join lateral (
+        select string_agg(m ->> 'message', ' ') as message, j.clash is null and j.outcome = 'written' and count(*) > 0 as is_partial
+        from jsonb_array_elements(j.problems) m
+      ) p
     )
     select coalesce(array_agg((
         e.key, e.version, e.now_version, e.is_current, e.action,
@@ -168,12 +173,18 @@ begin
           else e.outcome
         end,
         coalesce(e.crm_id, e.linked_id), e.base, coalesce(e.sent, '{}') || coalesce(e.relations, '{}'), e.kind,
-        case when e.clash is not null then 'duplicate' when e.is_lost then 'gone' else coalesce(e.error ->> 'code', 'unknown') end,
+        case
+          when e.clash is not null then 'duplicate'
+          when e.is_lost then 'gone'
+          else coalesce(e.error ->> 'code', e.problems #>> '{0,code}', 'unknown')
+        end,
         coalesce(e.clash, case when e.is_lost then format('%s shows this %s but says that it does not exist when it is written to. The user who connected may not be allowed to edit it.',
-          v_merge.crm_name, v_merge.noun) end, e.error ->> 'message', 'The CRM did not take the record.'), e.error ->> 'field', e.attempts + 1,
+          v_merge.crm_name, v_merge.noun) end, e.error ->> 'message', left(e.problem, 2000), 'The CRM did not take the record.'),
+        coalesce(e.error ->> 'field', e.problems #>> '{0,field}'), e.attempts + 1,
         case when e.kind = 'rejected' then interval '0' else private.crm_push_wait(e.attempts, e.retry_after_ms) end,
         -- What passes by itself gets more patience.
-        e.attempts + 1 >= case when e.kind = 'rejected' then 5 else 8 end, e.updated_at, e.echo_id
+        e.attempts + 1 >= case when e.kind = 'rejected' then 5 else 8 end, e.updated_at, e.echo_id,
+        coalesce(e.shown, '{}'), e.is_partial
       )::private.crm_push_result order by e.key), '{}')
     from errors e
   );

@@ -12,17 +12,19 @@ as $$
     and l.crm_deleted_at is not null and l.crm_record_id <> r.crm_id;
 
   -- What the CRM has of a record that was there already is not known: the next fetch compares all of it.
-  insert into private.crm_record_links as l (config_id, entity_type, crm_record_id, record_id, workspace_id, base, merged_at)
+  insert into private.crm_record_links as l (config_id, entity_type, crm_record_id, record_id, workspace_id, base, shown, merged_at)
   select p_context.config_id, p_context.entity, r.crm_id, r.record_id, p_context.workspace_id,
-    case r.outcome when 'written' then r.sent else '{}' end, case r.outcome when 'written' then r.updated_at end
+    case r.outcome when 'written' then r.sent else '{}' end, r.shown, case r.outcome when 'written' then r.updated_at end
   from unnest(p_results) r
   where r.action in ('create', 'look_up') and r.outcome in ('written', 'linked')
   on conflict (config_id, entity_type, crm_record_id) do update
-  set base = l.base || excluded.base, merged_at = coalesce(excluded.merged_at, l.merged_at), crm_deleted_at = null, deleted_by = null,
-    updated_at = now();
+  set base = l.base || excluded.base, shown = l.shown - array(select jsonb_object_keys(excluded.base)) || excluded.shown,
+    merged_at = coalesce(excluded.merged_at, l.merged_at), crm_deleted_at = null, deleted_by = null, updated_at = now();
 
   update private.crm_record_links l
-  set base = l.base || r.sent, merged_at = greatest(l.merged_at, r.updated_at), app_edited_at = case when l.has_conflict then l.app_edited_at end,
+  set base = l.base || r.sent, shown = l.shown - array(select jsonb_object_keys(r.sent)) || r.shown,
+    merged_at = greatest(l.merged_at, r.updated_at),
+    app_edited_at = case when r.is_partial then coalesce(l.app_edited_at, r.updated_at) when l.has_conflict then l.app_edited_at end,
     updated_at = now()
   from unnest(p_results) r
   where r.action = 'update' and r.outcome = 'written'
@@ -77,7 +79,11 @@ as $$
     end,
     case when r.action <> 'delete' and r.outcome = 'written' then r.sent end
   from unnest(p_results) r
-  where r.outcome in ('written', 'linked') or r.outcome = 'gone' and r.action = 'delete'
+  where case r.outcome
+    when 'written' then r.action <> 'update' or r.sent <> '{}'
+    when 'gone' then r.action = 'delete'
+    else r.outcome = 'linked'
+  end
 $$;
 
 -- What a deal shows of itself. It is no edit: the link moves on with it. A deal that somebody is editing shows it after that.
@@ -117,8 +123,8 @@ begin
 end
 $$;
 
--- One open error per record. Answers how many records failed that had not failed in this run before, less those that got
--- through after all.
+-- One open error per record, also of one that was written without some of its fields. Answers how many records failed that
+-- had not failed in this run before, less those that got through after all.
 create function private.crm_settle_errors(p_context private.crm_merge_context, p_results private.crm_push_result[]) returns int
 language sql
 set search_path = ''
@@ -136,7 +142,8 @@ as $$
     set status = 'resolved', last_seen_at = clock_timestamp()
     from unnest(p_results) r
     where e.config_id = p_context.config_id and e.entity_type = p_context.entity and e.record_id = r.record_id and e.direction = 'push'
-      and ((r.outcome in ('written', 'linked') or r.outcome = 'gone' and r.action = 'delete') and e.status <> 'resolved' or r.outcome = 'failed' and e.status = 'dead')
+      and case when r.outcome = 'failed' or r.is_partial then e.status = 'dead'
+        else (r.outcome in ('written', 'linked') or r.outcome = 'gone' and r.action = 'delete') and e.status <> 'resolved' end
   ),
   failed as (
     insert into public.crm_sync_errors as e
@@ -144,13 +151,14 @@ as $$
     select p_context.workspace_id, p_context.config_id, p_context.operation_id, p_context.entity, 'push', r.record_id, r.kind, r.code,
       r.message, r.field, r.attempts
     from unnest(p_results) r
-    where r.outcome = 'failed'
+    where r.outcome = 'failed' or r.is_partial
     on conflict (config_id, entity_type, record_id) where status = 'open' and direction = 'push' do update
     set operation_id = excluded.operation_id, kind = excluded.kind, code = excluded.code, message = excluded.message,
       field = excluded.field, attempts = excluded.attempts, last_seen_at = clock_timestamp()
   )
-  select count(*) filter (where r.outcome = 'failed' and k.in_this_run is not true)::int
-    - count(*) filter (where (r.outcome in ('written', 'linked') or r.outcome = 'gone' and r.action = 'delete') and k.in_this_run)::int
+  select count(*) filter (where (r.outcome = 'failed' or r.is_partial) and k.in_this_run is not true)::int
+    - count(*) filter (
+      where (r.outcome in ('written', 'linked') or r.outcome = 'gone' and r.action = 'delete') and not r.is_partial and k.in_this_run)::int
   from unnest(p_results) r
   left join known k on k.record_id = r.record_id
 $$;
@@ -184,8 +192,8 @@ begin
     end,
     attempts = case when r.is_current and r.outcome in ('failed', 'gone') then r.attempts else o.attempts end,
     dead = r.is_current and r.outcome = 'failed' and r.is_dead,
-    -- Only where nobody knows what became of the create.
-    intent_at = case when r.action in ('create', 'look_up') and r.outcome = 'failed' and r.kind = 'transient' then o.intent_at end
+    -- Only where nobody knows what became of the create; a look-up that did not find out changes nothing about that.
+    intent_at = case when r.outcome = 'failed' and (r.action = 'look_up' or r.action = 'create' and r.kind = 'transient') then o.intent_at end
   from unnest(v_open) r
   where o.ctid = any (v_rows) and o.record_id = r.record_id;
 
@@ -250,15 +258,16 @@ begin
 end
 $$;
 
--- A record that was found there already, and is linked now, is in step without a write: it counts as unchanged.
-create function private.crm_settle_count(p_context private.crm_merge_context, p_counts jsonb, p_failed int) returns void
+-- A record that was found there already, and is linked now, is in step without a write: it counts as unchanged. p_partial: of
+-- the failed, those that are among the synced too.
+create function private.crm_settle_count(p_context private.crm_merge_context, p_counts jsonb, p_failed int, p_partial int) returns void
 language sql
 set search_path = ''
 as $$
   insert into public.crm_sync_logs as l (
     workspace_id, config_id, operation_id, sync_direction, entity_type, records_processed, records_synced, records_created, records_updated,
     records_unchanged, records_deleted, records_failed)
-  select p_context.workspace_id, p_context.config_id, p_context.operation_id, 'push', p_context.entity, s.synced + p_failed, s.synced,
+  select p_context.workspace_id, p_context.config_id, p_context.operation_id, 'push', p_context.entity, s.synced + p_failed - p_partial, s.synced,
     c.created, c.updated, c.linked, c.deleted, p_failed
   from jsonb_to_record(p_counts) as c (created int, updated int, linked int, deleted int)
   cross join lateral (select c.created + c.updated + c.linked + c.deleted as synced) s
@@ -305,14 +314,16 @@ begin
       select r.record_id from unnest(v_results) r where r.action in ('create', 'look_up') and r.outcome in ('written', 'linked')));
   select jsonb_build_object(
     'created', count(*) filter (where r.outcome = 'written' and r.action in ('create', 'look_up')),
-    'updated', count(*) filter (where r.outcome = 'written' and r.action = 'update'),
+    -- An update of which nothing could be sent is none.
+    'updated', count(*) filter (where r.outcome = 'written' and r.action = 'update' and r.sent <> '{}'),
     'deleted', count(*) filter (where r.outcome in ('gone', 'written') and r.action = 'delete'),
     'failed', count(*) filter (where r.outcome = 'failed' and (r.kind = 'rejected' or r.is_dead)),
     'linked', count(*) filter (where r.outcome = 'linked'),
     'retried', count(*) filter (where r.outcome = 'missing' or r.outcome = 'gone' and r.action = 'update' or r.outcome = 'failed' and r.kind <> 'rejected' and not r.is_dead))
   into v_counts
   from unnest(v_results) r;
-  perform private.crm_settle_count(v_merge, v_counts, v_failed),
+  perform private.crm_settle_count(v_merge, v_counts, v_failed,
+      (select count(*)::int from unnest(v_results) r where r.is_partial and (r.action <> 'update' or r.sent <> '{}'))),
     private.crm_confirm_resolutions(v_merge, array(select r.crm_id from unnest(v_results) r where r.outcome = 'written'));
   perform private.crm_keep_statistics('private.crm_record_links');
   update private.crm_operation_state s set crashes = 0, updated_at = clock_timestamp() where s.operation_id = p_operation;
@@ -330,6 +341,6 @@ revoke execute on function
   private.crm_settle_deals(private.crm_merge_context, private.crm_push_result[]),
   private.crm_settle_errors(private.crm_merge_context, private.crm_push_result[]),
   private.crm_settle_outbox(private.crm_merge_context, private.crm_push_result[]),
-  private.crm_wake_children(private.crm_merge_context, uuid[]), private.crm_settle_count(private.crm_merge_context, jsonb, int),
+  private.crm_wake_children(private.crm_merge_context, uuid[]), private.crm_settle_count(private.crm_merge_context, jsonb, int, int),
   private.crm_settle_outbound(uuid, bigint, text, jsonb)
   from public, anon, authenticated, service_role;

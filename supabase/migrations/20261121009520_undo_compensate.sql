@@ -164,9 +164,12 @@ begin
   select (private.crm_merge_settings(o.config_id, p_entity, p_operation, o.started_at)).* into v_context
   from public.crm_sync_operations o where o.id = p_operation;
   v_results := array(
-    select (k.record_id, r.outcome, r.crm_id, coalesce(r.sent, '{}') || coalesce(r.relations, '{}'), r.error ->> 'message',
+    select (k.record_id, r.outcome, r.crm_id, coalesce(r.sent, '{}') || coalesce(r.relations, '{}'),
+      -- Written, with a message: without the fields that it names.
+      coalesce(r.error ->> 'message', (select string_agg(m ->> 'message', ' ') from jsonb_array_elements(r.problems) m)),
       r.error ->> 'kind' = 'rejected' or k.attempts >= 4)::private.crm_compensation_result
-    from jsonb_to_recordset(p_results) as r (key uuid, version text, outcome text, crm_id text, sent jsonb, relations jsonb, error jsonb)
+    from jsonb_to_recordset(p_results) as r
+      (key uuid, version text, outcome text, crm_id text, sent jsonb, relations jsonb, error jsonb, problems jsonb)
     join private.crm_compensations k
       on (k.operation_id, k.entity_type, k.record_id) = (p_operation, p_entity, r.key) and k.attempts::text = r.version);
   v_done := array(
@@ -186,7 +189,8 @@ begin
       jsonb_build_object('The CRM', case when r.outcome = 'gone' then 'has the record no more.' else coalesce(r.message, 'refused it.') end))::private.crm_undo_change
     from unnest(v_results) r
     join private.crm_compensations k on (k.operation_id, k.entity_type, k.record_id) = (p_operation, p_entity, r.record_id)
-    where r.outcome = 'gone' and k.action <> 'delete' or r.outcome = 'failed' and r.is_final);
+    where r.outcome = 'gone' and k.action <> 'delete' or r.outcome = 'failed' and r.is_final
+      or r.outcome = 'written' and r.message is not null);
   perform private.crm_keep_compensated(v_context, v_done), private.crm_undo_list(v_context, 'push', v_failed);
   delete from private.crm_compensations k
   using unnest(v_failed) f

@@ -37,7 +37,8 @@ as $$
   ) outbox
 $$;
 
--- Failed records wait for the next run again: those of the CRM are fetched by name, ours are due for pushing. Errors that are closed
+-- Failed records wait for the next run again: those of the CRM are fetched by name, ours are due for pushing, also where all but
+-- some fields got through. Errors that are closed
 -- or belong to no record are passed over. Answers the entities that have something to do now.
 create function private.crm_requeue_errors(p_config uuid, p_errors uuid[]) returns text[]
 language plpgsql
@@ -56,10 +57,13 @@ begin
     where e.direction = 'pull' and e.crm_record_id is not null
     group by e.entity_type
   ) pulled;
-  update private.crm_outbox x
-  set not_before = clock_timestamp(), attempts = 0, dead = false
-  from unnest(v_errors) e
-  where e.direction = 'push' and x.config_id = p_config and x.entity_type = e.entity_type and x.record_id = e.record_id;
+  perform private.crm_enqueue_records(p_config, pushed.workspace_id, pushed.entity_type, pushed.records)
+  from (
+    select e.workspace_id, e.entity_type, array_agg(distinct e.record_id) as records
+    from unnest(v_errors) e
+    where e.direction = 'push' and e.record_id is not null
+    group by e.workspace_id, e.entity_type
+  ) pushed;
   return array(select distinct e.entity_type from unnest(v_errors) e);
 end
 $$;

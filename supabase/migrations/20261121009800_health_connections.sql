@@ -21,7 +21,7 @@ as $$
       min(q.enqueued_at) filter (where not q.dead and q.not_before <= now()) as since
     from private.crm_outbox q where q.config_id = m.id) x on true
   left join lateral (
-    select count(*) as records, min(q.noticed_at) as since from private.crm_dirty q where q.config_id = m.id) d on true
+    select count(*) as records, min(q.waiting_since) as since from private.crm_dirty q where q.config_id = m.id) d on true
 $$;
 comment on function private.crm_queue_depths() is 'Records per connection that wait to be pushed or fetched; of the caller''s workspaces only.';
 revoke execute on function private.crm_queue_depths() from public, anon;

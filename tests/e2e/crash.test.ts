@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { functionPid } from "../support/two-way.ts";
-import { connect, control, newWorld, openSql, sync, type World } from "../support/world.ts";
+import { connect, control, newWorld, openSql, passTimeAfterDeath, sync, type World } from "../support/world.ts";
 
 describe("a function process that dies in the middle of a run", () => {
   const sql = openSql();
@@ -18,16 +18,15 @@ describe("a function process that dies in the middle of a run", () => {
   test("the next slice finishes the work: nothing double, nothing lost", async () => {
     const config = await connect(world, "salesforce");
     let killed = false;
+    let recovery = Promise.resolve();
     const operation = await sync(world, config, ({ id, progress }) => {
       const done = progress?.entities?.opportunities?.done ?? 0;
       if (killed || done === 0 || done >= 8800) return;
       killed = true;
       process.kill(functionPid("crm-sync"), "SIGKILL");
-      // The lease runs out by itself after a minute or so; the test moves it there instead of waiting.
-      void sql`update private.crm_operation_state set lease_expires_at = now() - interval '1 second' where operation_id = ${id}`.then(
-        () => sql`select private.crm_dispatch_waiting()`,
-      );
+      recovery = passTimeAfterDeath(sql, id);
     });
+    await recovery;
     expect(killed).toBe(true);
     expect(operation.status).toBe("completed");
     const [rows] = await sql`

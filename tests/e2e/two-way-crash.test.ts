@@ -1,6 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { functionPid, inMock, later } from "../support/two-way.ts";
-import { connect, control, newWorld, openSql, type Provider, sync, type World } from "../support/world.ts";
+import {
+  connect,
+  control,
+  newWorld,
+  openSql,
+  type Provider,
+  passTimeAfterDeath,
+  sync,
+  type World,
+} from "../support/world.ts";
 
 const CONTACTS = 450;
 const CONTACT = {
@@ -59,6 +68,7 @@ describe.each(["salesforce", "hubspot"] as const)("what can go wrong while %s is
     await create(tag);
     await control(provider, "knobs", { latencyMs: 150 });
     let killed = false;
+    let recovery = Promise.resolve();
     await sync(
       world,
       config,
@@ -67,13 +77,11 @@ describe.each(["salesforce", "hubspot"] as const)("what can go wrong while %s is
         if (killed || done === 0 || done >= CONTACTS) return;
         killed = true;
         process.kill(functionPid("crm-sync"), "SIGKILL");
-        // The lease runs out by itself after a minute or so; the test moves it there instead of waiting.
-        void sql`update private.crm_operation_state set lease_expires_at = now() - interval '1 second' where operation_id = ${id}`.then(
-          () => sql`select private.crm_dispatch_waiting()`,
-        );
+        recovery = passTimeAfterDeath(sql, id);
       },
       { entities: ["contacts"] },
     );
+    await recovery;
     await control(provider, "knobs", { latencyMs: 0 });
     expect(killed).toBe(true);
     await untilNothingIsDue();

@@ -19,12 +19,7 @@ describe("two CRMs in one workspace", () => {
         .from("crm_sync_configs")
         .update({ sync_entities: ["accounts"], sync_rules: { create_in_crm: false } })
         .eq("id", configs[provider]);
-      // They offer different industries: one that the other does not know would be refused.
-      const industries = await world.people.owner
-        .from("crm_field_mappings")
-        .update({ sync_direction: "pull" })
-        .match({ config_id: configs[provider], app_field: "industry" });
-      expect([error, industries.error]).toEqual([null, null]);
+      expect(error).toBeNull();
       await sync(world, configs[provider], () => {}, { direction: "from_crm" });
     }
     await settle();
@@ -38,12 +33,15 @@ describe("two CRMs in one workspace", () => {
   }
 
   let next = 0;
+  /** A company that both CRMs have and agree on, another one each time. */
   async function shared(): Promise<Record<"id" | Provider, string>> {
     const [row] = await sql<Record<"id" | Provider, string>[]>`
       select s.record_id as id, s.crm_record_id as salesforce, h.crm_record_id as hubspot
       from private.crm_record_links s
       join private.crm_record_links h on h.record_id = s.record_id and h.config_id = ${configs.hubspot}
-      where s.config_id = ${configs.salesforce} and s.entity_type = 'accounts' order by s.crm_record_id offset ${next} limit 1`;
+      where s.config_id = ${configs.salesforce} and s.entity_type = 'accounts'
+        and not exists (select from crm_sync_errors e where e.record_id = s.record_id and e.status <> 'resolved')
+      order by s.crm_record_id offset ${next} limit 1`;
     next += 1;
     if (row === undefined) throw new Error("There is no company that both CRMs have.");
     return row;
@@ -81,6 +79,59 @@ describe("two CRMs in one workspace", () => {
       source: before.source,
       target: before.target + 1,
     });
+  });
+
+  /** Of the mock HubSpot, which takes these industries and no other. */
+  const industryOf = async ({ hubspot }: Record<Provider, string>) =>
+    (await inMock("hubspot", TYPES.hubspot)).get(hubspot)?.industry;
+  const edited = async (id: string, values: { industry: string; description: string }) => {
+    const { error } = await world.people.owner.from("crm_companies").update(values).eq("id", id);
+    expect(error).toBeNull();
+  };
+
+  test("an industry that HubSpot writes in its way arrives in its way, and stays ours here", async () => {
+    const one = await shared();
+    await edited(one.id, { industry: "Computer software", description: "Spelled" });
+    await finished(world, configs.salesforce);
+    await finished(world, configs.hubspot);
+    expect(await industryOf(one)).toBe("COMPUTER_SOFTWARE");
+    const before = await written();
+    await settle();
+    expect(await written()).toEqual(before);
+    const { data } = await world.people.owner.from("crm_companies").select("industry").eq("id", one.id).single();
+    expect(data?.industry).toBe("Computer software");
+  });
+
+  test("an industry that HubSpot does not offer stays here with a reason, and the rest of the record goes", async () => {
+    const one = await shared();
+    const was = await industryOf(one);
+    await edited(one.id, { industry: "Beekeeping", description: "With bees" });
+    await finished(world, configs.salesforce);
+    expect((await sync(world, configs.hubspot)).status).toBe("partial");
+    expect([await described("hubspot", one.hubspot), await industryOf(one)]).toEqual(["With bees", was]);
+    const errors = () =>
+      world.people.viewer
+        .from("crm_sync_errors")
+        .select("code, field, message, direction, status")
+        .match({ config_id: configs.hubspot, record_id: one.id });
+    expect((await errors()).data).toEqual([
+      {
+        code: "not_an_option",
+        field: "industry",
+        message: expect.stringMatching(
+          /without industry: .* does not offer "Beekeeping"; it offers ACCOUNTING, BANKING/,
+        ),
+        direction: "push",
+        status: "open",
+      },
+    ]);
+    const before = await written();
+    await settle();
+    expect(await written()).toEqual(before);
+    await edited(one.id, { industry: "Banking", description: "Without" });
+    await settle();
+    expect([await described("hubspot", one.hubspot), await industryOf(one)]).toEqual(["Without", "BANKING"]);
+    expect((await errors()).data).toMatchObject([{ status: "resolved" }]);
   });
 
   test("nothing is written when nothing changes", async () => {

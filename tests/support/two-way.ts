@@ -39,8 +39,8 @@ export async function later(sql: ReturnType<typeof openSql>, config: string): Pr
 }
 
 /** The process that serves a function now; the stack keeps the list in its state file. */
-export function functionPid(name: string): number {
-  const path = `${inject("bench").dataDir}/stack.json`;
+export function functionPid(name: string, dataDir = inject("bench").dataDir): number {
+  const path = `${dataDir}/stack.json`;
   const state = JSON.parse(readFileSync(path, "utf8")) as { functions: Record<string, number> };
   const pid = state.functions[name];
   if (pid === undefined) throw new Error(`The function ${name} is not running.`);

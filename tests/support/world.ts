@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import postgres from "postgres";
-import { inject } from "vitest";
+import { inject, vi } from "vitest";
 import { connectCrm } from "../../scripts/lib/oauth-browser.ts";
 import { type Client, createAndSignIn, type Endpoint, type Role } from "../../scripts/lib/people.ts";
 import { type Operation, runSync, type SyncRequest } from "../../scripts/lib/sync-run.ts";
@@ -74,17 +74,56 @@ export function sync(
   return runSync(world.people.owner, configId, onProgress, request);
 }
 
+/**
+ * What time does after a worker was killed: its lease runs out, and the sweep of each minute calls the next, until one has the
+ * run or it has ended. The run itself goes on as it would.
+ */
+export async function passTimeAfterDeath(sql: ReturnType<typeof openSql>, operation: string): Promise<void> {
+  const died = new Date();
+  const eventually = { timeout: 30_000, interval: 25 };
+  // The dead worker's last statement may still be at work in the database.
+  await vi.waitUntil(async () => {
+    const [last] = await sql`
+      select count(*)::int as n from pg_stat_activity
+       where application_name = 'pipeline-crm-functions' and state <> 'idle' and backend_start < ${died}`;
+    return last?.n === 0;
+  }, eventually);
+  const fence = await liveFence(sql, operation);
+  while (fence !== null && (await liveFence(sql, operation)) === fence) {
+    await sql`
+      update private.crm_operation_state set lease_expires_at = lease_expires_at - interval '1 hour', dispatched_at = null
+       where operation_id = ${operation} and fence = ${fence}`;
+    await sql`select private.crm_dispatch_waiting()`;
+    const taken = async () => (await liveFence(sql, operation)) !== fence;
+    // A call to a process that is just going down is lost, so the sweep comes again.
+    await vi.waitUntil(taken, { ...eventually, timeout: 3_000 }).catch(() => {});
+  }
+}
+
+/** null: the run has ended. */
+async function liveFence(sql: ReturnType<typeof openSql>, operation: string): Promise<string | null> {
+  const [row] = await sql<{ fence: string }[]>`
+    select s.fence::text as fence
+      from private.crm_operation_state s
+      join public.crm_sync_operations o on o.id = s.operation_id and o.status in ('queued', 'running')
+     where s.operation_id = ${operation}`;
+  return row?.fence ?? null;
+}
+
 /** The mock's control endpoint: knobs, edits, counters. */
 export async function control<T = unknown>(provider: Provider, path: string, body?: unknown): Promise<T> {
   const { salesforceUrl, hubspotUrl } = inject("bench");
-  const url = `${provider === "salesforce" ? salesforceUrl : hubspotUrl}/__control/${path}`;
+  return controlAt(provider === "salesforce" ? salesforceUrl : hubspotUrl, path, body);
+}
+
+export async function controlAt<T = unknown>(mockUrl: string, path: string, body?: unknown): Promise<T> {
   const init =
     body === undefined
       ? {}
       : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
-  const response = await fetch(url, init);
+  const response = await fetch(`${mockUrl}/__control/${path}`, init);
   if (!response.ok)
-    throw new Error(`The mock ${provider} answered ${response.status} to ${path}: ${await response.text()}`);
+    throw new Error(`The mock at ${mockUrl} answered ${response.status} to ${path}: ${await response.text()}`);
   return (await response.json()) as T;
 }
 

@@ -136,7 +136,7 @@ select is(pg_temp.bulk('admin', '''use_crm'', entity_type => ''contacts'', alway
 select results_eq($$ select company_id, owner_id, owner_label, phone from pg_temp.contact('C1') $$, $$ select (pg_temp.company('A3')).id, null::uuid, 'Else Where', '3' $$, 'relations are taken over like fields');
 select is(pg_temp.base('C1') ->> '$company', 'A3', 'their base is the CRM''s id');
 select is((select sync_rules #> '{contacts,field_strategies}' from crm_sync_configs where id = (select config from run)), '{"title": "crm_wins", "phone": "crm_wins", "$owner": "crm_wins", "$company": "crm_wins"}', 'a rule for each of the fields');
-select is((select count(*) from crm_audit_log where action = 'conflicts_resolved'), 2::bigint, 'an audit row for each call');
+select is((select count(*) from crm_audit_log where action = 'conflicts_resolved' and workspace_id = (select id from w)), 2::bigint, 'an audit row for each call');
 
 -- Deals
 select is((pg_temp.deal('D1')).sync_status, 'conflict', 'the deal shows its conflict');

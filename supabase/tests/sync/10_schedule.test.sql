@@ -108,6 +108,8 @@ create function pg_temp.last_status() returns text language sql as $$
   select string_agg(o.status || ' by ' || o.trigger || ' ' || s.phases::text, ', ' order by o.created_at, o.id) from crm_sync_operations o
   join private.crm_operation_state s on s.operation_id = o.id where o.config_id = (select id from c) and o.status in ('queued', 'running', 'paused')
 $$;
+-- Connections of other tests are due at other times.
+update crm_sync_configs set next_sync_at = null where id <> (select id from c);
 create function pg_temp.due(p_at timestamptz) returns int language sql as $$ select private.crm_schedule_due(p_at) $$;
 -- Ends the live run as a worker does.
 create function pg_temp.end_run(outcome text, named_meanwhile text[] default '{}') returns void language plpgsql as $$

@@ -159,7 +159,7 @@ select is((select message from crm_sync_errors where operation_id = pg_temp.undo
 select is((pg_temp.was('C2')).deleted_at, null, 'what was deleted is back');
 select isnt((select deleted_at from pipeline_projects p join ids i on i.record_id = p.id where i.crm_record_id = 'D1'), null, 'what was made is gone');
 select results_eq($$ select title, (select count(*) from links where record_id = (pg_temp.was('C4')).id) from pg_temp.was('C4') $$, $$ values (null, 0::bigint) $$, 'what was linked is separate, with its own values');
-select results_eq($$ select actor_id, action from crm_audit_log where action = 'sync_undone' $$, $$ values (pg_temp.person('admin'), 'sync_undone') $$, 'the audit log has it');
+select results_eq($$ select actor_id, action from crm_audit_log where action = 'sync_undone' and workspace_id = (select id from w) $$, $$ values (pg_temp.person('admin'), 'sync_undone') $$, 'the audit log has it');
 select results_eq($$ select operation, undoes, results #>> '{contacts,updated}' from crm_sync_operations where id = pg_temp.undo_of((select id from op where name = 'second')) $$,
   $$ select 'undo', id, '3' from op where name = 'second' $$, 'it is a run of its own, with counts per entity');
 select results_eq($$ select origin, status, app_data, crm_data from conflicts where crm_record_id = 'C1' and status = 'pending' $$,

@@ -1,9 +1,7 @@
 import type { MockControl } from "../control/control.ts";
+import type { Listening } from "./server.ts";
 
 /** A started mock, whichever provider it plays. */
-export interface Mock {
-  url: string;
-  port: number;
+export interface Mock extends Listening {
   control: MockControl;
-  stop(): Promise<void>;
 }

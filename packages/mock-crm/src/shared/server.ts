@@ -5,6 +5,8 @@ import { StartError } from "./start-error.ts";
 export interface Listening {
   url: string;
   port: number;
+  /** Answers as over the network, to a caller in this process who need not take that way. */
+  answer(request: Request): Promise<Response>;
   stop(): Promise<void>;
 }
 
@@ -15,7 +17,12 @@ export function listen(fetch: Fetch, port: number): Promise<Listening> {
   return new Promise((resolve, reject) => {
     const server = serve({ fetch, port, hostname: "127.0.0.1" }, (info) => {
       server.off("error", refuse);
-      resolve({ url: `http://127.0.0.1:${info.port}`, port: info.port, stop: () => close(server) });
+      resolve({
+        url: `http://127.0.0.1:${info.port}`,
+        port: info.port,
+        answer: async (request) => (await fetch(request, {} as Parameters<Fetch>[1])) as Response,
+        stop: () => close(server),
+      });
     }) as Server;
     const refuse = (error: NodeJS.ErrnoException) => reject(startFailure(error, port));
     server.once("error", refuse);

@@ -1,4 +1,4 @@
-import { type CrmError, CrmFailure, type WriteResult } from "./contract.ts";
+import { type CrmError, CrmFailure, type RecordWrite, type RelationName, type WriteResult } from "./contract.ts";
 import { failure } from "./errors.ts";
 
 /** What the writes of both CRMs have in common: results, batches and the one record that spoils a batch. */
@@ -11,6 +11,19 @@ export function written(key: string, id: string): WriteResult {
 
 export function failed(key: string, error: WriteError, id: string | null = null): WriteResult {
   return { key, outcome: "failed", id, error };
+}
+
+/** Says of the records that were written which of their relations were not. */
+export function withLeft<W extends RecordWrite>(
+  results: readonly WriteResult[],
+  writes: readonly W[],
+  leftOf: (write: W) => RelationName[],
+): WriteResult[] {
+  const byKey = new Map(writes.map((write) => [write.key, leftOf(write)]));
+  return results.map((result) => {
+    const left = result.outcome === "written" ? (byKey.get(result.key) ?? []) : [];
+    return left.length === 0 ? result : { ...result, left };
+  });
 }
 
 export function assertBatchSize(count: number, most: number, crm: string): void {

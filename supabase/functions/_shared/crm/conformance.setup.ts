@@ -25,6 +25,10 @@ export interface Subject {
   invalid: { fields: Record<string, unknown>; code: string; field: string };
   /** An opportunity's contact is chosen once and for all. */
   fixedContact: boolean;
+  /** A record without an owner does not exist. */
+  alwaysOwned: boolean;
+  /** The industry of a company, and whether only the options are taken. */
+  industry: { field: string; restricted: boolean };
   /** What a refusal for want of a permission says. */
   forbidden: RegExp;
 }
@@ -78,6 +82,8 @@ export const SUBJECTS: readonly Subject[] = [
     ownIdField: OWN_ID.name,
     invalid: { fields: { LastName: "x".repeat(81) }, code: "STRING_TOO_LONG", field: "LastName" },
     fixedContact: true,
+    alwaysOwned: true,
+    industry: { field: "Industry", restricted: false },
     forbidden: /may not do this .*Contact/,
   },
   {
@@ -106,6 +112,8 @@ export const SUBJECTS: readonly Subject[] = [
     ownIdField: "pipeline_id",
     invalid: { fields: { lifecyclestage: "no such stage" }, code: "INVALID_OPTION", field: "lifecyclestage" },
     fixedContact: false,
+    alwaysOwned: false,
+    industry: { field: "industry", restricted: true },
     forbidden: /crm\.objects\.contacts\.write/,
   },
 ];

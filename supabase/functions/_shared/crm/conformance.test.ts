@@ -117,6 +117,15 @@ describe.each(SUBJECTS)("the $id provider", (subject: Subject) => {
       expect(choices.length).toBeGreaterThan(0);
     });
 
+    it("tells a closed list of choices from suggestions, as writing shows", async () => {
+      const { field: name, restricted } = subject.industry;
+      const field = (await provider.describe(session, "accounts")).find((one) => one.name === name);
+      expect(field).toMatchObject({ restricted, options: expect.arrayContaining([expect.anything()]) });
+      const fields = { ...subject.minimal.accounts("Own"), [name]: "Beekeeping of our own" };
+      const [result] = await provider.createRecords(session, { entity: "accounts", writes: [{ key: "k", fields }] });
+      expect(result?.outcome).toBe(restricted ? "failed" : "written");
+    });
+
     it("lists the stages in order, with exactly what counts as won and lost", async () => {
       const stages = await provider.stages(session);
       expect(stages.filter((stage) => stage.won)).toHaveLength(1);

@@ -1,16 +1,17 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Mock } from "../../../../packages/mock-crm/src/index.ts";
 import { providerFor, SUBJECTS, type Subject, sessionOf } from "./conformance.setup.ts";
-import type {
-  CallReport,
-  CreateRequest,
-  CrmProvider,
-  CrmRecord,
-  CrmSession,
-  EntityType,
-  RecordWrite,
-  UpdateRequest,
-  WriteResult,
+import {
+  AMBIGUOUS,
+  type CallReport,
+  type CreateRequest,
+  type CrmProvider,
+  type CrmRecord,
+  type CrmSession,
+  type EntityType,
+  type RecordWrite,
+  type UpdateRequest,
+  type WriteResult,
 } from "./contract.ts";
 
 /** Writing with every provider, through its real client library against its mock: what is reported is what happened. */
@@ -195,9 +196,26 @@ describe.each(SUBJECTS)("writing with the $id provider", (subject: Subject) => {
         [{ key: "d", id, fields: {}, stage, owner, company, contact: after }],
         "opportunities",
       );
-      expect(result).toEqual({ key: "d", outcome: "written", id });
+      const left = subject.fixedContact ? { left: ["contact"] } : {};
+      expect(result).toEqual({ key: "d", outcome: "written", id, ...left });
       const contactNow = subject.fixedContact ? before : after;
       expect(await seen(id, "opportunities")).toMatchObject({ stage, ownerId: owner, company, contact: contactNow });
+    });
+
+    it("says which relations it did not set", async () => {
+      const owner = (await provider.owners(session)).find((candidate) => candidate.active)?.id;
+      const company = await make("accounts", "Left");
+      const id = await make("contacts", "Owned", { owner, company });
+      const nobody = { key: "o", id, fields: { [titleField]: "New" }, owner: null };
+      const [result] = await update([nobody]);
+      const left = subject.alwaysOwned ? { left: ["owner"] } : {};
+      expect(result).toEqual({ key: "o", outcome: "written", id, ...left });
+      expect((await seen(id)).ownerId).toBe(subject.alwaysOwned ? owner : null);
+      const [tied] = await update([{ key: "t", id: company, fields: {}, contact: id }], "accounts");
+      expect(tied).toEqual({ key: "t", outcome: "written", id: company, left: ["contact"] });
+      const write = { key: "n", fields: minimal("accounts", "No contact"), contact: id };
+      const [made] = await provider.createRecords(session, { entity: "accounts", writes: [write] });
+      expect(made).toMatchObject({ key: "n", outcome: "written", left: ["contact"] });
     });
 
     it("asks the CRM nothing about a record to which nothing changes", async () => {
@@ -368,7 +386,7 @@ describe.each(SUBJECTS)("writing with the $id provider", (subject: Subject) => {
       expect(found).toEqual(new Map([["f", id]]));
     });
 
-    it("leaves out what is ambiguous, what is older and what two claim", async () => {
+    it("calls ambiguous what several fit and what two claim, and leaves out what is older", async () => {
       const createdAfter = since();
       await make("accounts", "Twin");
       await make("accounts", "Twin");
@@ -378,10 +396,12 @@ describe.each(SUBJECTS)("writing with the $id provider", (subject: Subject) => {
         { key: "twin", name: "Twin", createdAfter },
         { key: "old", name: "Single", createdAfter: later },
       ]);
-      expect(found).toEqual(new Map());
+      expect(found).toEqual(new Map([["twin", AMBIGUOUS]]));
       const claimed = ["a", "b"].map((key) => ({ key, name: "Single", createdAfter }));
-      expect(await lookUp("accounts", claimed)).toEqual(new Map());
-      expect((await lookUp("accounts", claimed.slice(0, 1))).size).toBe(1);
+      const both = new Map(claimed.map(({ key }) => [key, AMBIGUOUS]));
+      expect(await lookUp("accounts", claimed)).toEqual(both);
+      const [alone] = (await lookUp("accounts", claimed.slice(0, 1))).values();
+      expect(alone).toMatch(/\d/);
     });
   });
 

@@ -4,16 +4,19 @@
  */
 
 import type { Env } from "../settings.ts";
+import type { CrmFilter } from "./contract.filters.ts";
 import type {
   CreateRequest,
   DeleteRequest,
   FetchRequest,
   LookupRequest,
+  LookupResult,
   UpdateRequest,
   WriteResult,
 } from "./contract.writing.ts";
 
-export type * from "./contract.writing.ts";
+export * from "./contract.filters.ts";
+export * from "./contract.writing.ts";
 
 export type ProviderId = "salesforce" | "hubspot";
 export type Environment = "production" | "sandbox";
@@ -133,6 +136,8 @@ export interface CrmField {
   readOnly: boolean;
   custom: boolean;
   options?: { value: string; label: string }[];
+  /** The CRM refuses what is not among the options; otherwise they are suggestions. */
+  restricted?: boolean;
   maxLength?: number;
 }
 
@@ -206,38 +211,6 @@ export interface ReadPage {
   missingFields: string[];
 }
 
-/**
- * A condition on one CRM field, or a group of them. Sides without a value never match, except for empty and not_empty.
- * `field` is a name of the CRM's, or one of FILTER_PARTS; `type` says how both sides are compared, whatever the CRM's own type.
- */
-export type CrmFilter =
-  | { all: readonly CrmFilter[] }
-  | { any: readonly CrmFilter[] }
-  | { field: string; type: MappingDataType; operator: FilterOperator; values: readonly FilterValue[] };
-
-export type FilterValue = string | number | boolean;
-
-/** What a record carries beside its fields, under the same name for every CRM. */
-export const FILTER_PARTS = ["$owner", "$stage", "$pipeline"] as const;
-export type FilterPart = (typeof FILTER_PARTS)[number];
-
-export const FILTER_OPERATORS = [
-  "equals",
-  "not_equals",
-  "contains",
-  "starts_with",
-  "in",
-  "not_in",
-  "greater",
-  "greater_or_equal",
-  "less",
-  "less_or_equal",
-  "between",
-  "empty",
-  "not_empty",
-] as const;
-export type FilterOperator = (typeof FILTER_OPERATORS)[number];
-
 export interface AuthorizeRequest {
   state: string;
   codeChallenge: string;
@@ -286,8 +259,8 @@ export interface CrmProvider {
   createRecords(session: CrmSession, request: CreateRequest): Promise<WriteResult[]>;
   updateRecords(session: CrmSession, request: UpdateRequest): Promise<WriteResult[]>;
   deleteRecords(session: CrmSession, request: DeleteRequest): Promise<WriteResult[]>;
-  /** Looks for records that an earlier, unanswered create may have made: id by key. Several that fit are no answer, and left out. */
-  lookUp(session: CrmSession, request: LookupRequest): Promise<Map<string, string>>;
+  /** Looks for records that an earlier, unanswered create may have made. A key that is absent was not found. */
+  lookUp(session: CrmSession, request: LookupRequest): Promise<LookupResult>;
 }
 
 export interface ProviderDeps {

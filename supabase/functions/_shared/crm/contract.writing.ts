@@ -42,6 +42,7 @@ export interface DeleteRequest {
 /**
  * written: done. exists: a create that the CRM refused because `id` is that record already. gone: the record was deleted or
  * merged away there. failed: see `error`; its kind says whether trying again can help.
+ * A create that failed with kind transient may have been done: it is looked up before it is tried again.
  */
 export interface WriteResult {
   /** Of the write; of a deletion the id. */
@@ -50,7 +51,11 @@ export interface WriteResult {
   /** The CRM's id. */
   id: string | null;
   error?: CrmError & { field?: string };
+  /** Of a record that was written: relations that this CRM, or its user's rights, did not let anybody set. */
+  left?: RelationName[];
 }
+
+export type RelationName = "company" | "contact" | "owner";
 
 /** A create whose answer never came, as far as it can be recognised. */
 export interface LookupCandidate {
@@ -70,3 +75,9 @@ export interface LookupRequest {
   candidates: readonly LookupCandidate[];
   externalIdField?: string;
 }
+
+/** Several records fit a candidate, or one record fits several: which of them it is, nobody can tell. */
+export const AMBIGUOUS = "ambiguous";
+
+/** By key: the CRM's id, or AMBIGUOUS. */
+export type LookupResult = Map<string, string>;

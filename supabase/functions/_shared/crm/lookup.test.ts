@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { AMBIGUOUS } from "./contract.ts";
 import { assign, earliest, type FoundRecord } from "./lookup.ts";
 
 const NOON = "2026-11-21T12:00:00.000Z";
@@ -32,6 +33,24 @@ describe("whether a record is the one that an unanswered create made", () => {
         { key: "b", createdAfter: "2026-11-21T13:00:00Z" },
       ]),
     ).toBe("2026-11-21T11:55:00.000Z");
+  });
+
+  it.each([
+    [
+      "several that fit",
+      [{ key: "k", name: "Acme", createdAfter: NOON }],
+      [record("1", { name: "Acme" }), record("2", { name: "Acme" })],
+      { k: AMBIGUOUS },
+    ],
+    [
+      "one that fits several",
+      ["a", "b"].map((key) => ({ key, name: "Acme", createdAfter: NOON })),
+      [record("1", { name: "Acme" })],
+      { a: AMBIGUOUS, b: AMBIGUOUS },
+    ],
+    ["none that fits", [{ key: "k", name: "Acme", createdAfter: NOON }], [record("1", { name: "Other" })], {}],
+  ])("tells apart %s", (_name, candidates, found, expected) => {
+    expect(keys(assign(candidates, found))).toEqual(expected);
   });
 
   it("knows nothing of a candidate without any trait", () => {

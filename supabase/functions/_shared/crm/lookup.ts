@@ -1,4 +1,4 @@
-import type { LookupCandidate } from "./contract.ts";
+import { AMBIGUOUS, type LookupCandidate, type LookupResult } from "./contract.ts";
 
 /** A record that a look-up found, as far as both CRMs tell the same of it. */
 export interface FoundRecord {
@@ -22,20 +22,21 @@ export function earliest(candidates: readonly LookupCandidate[]): string {
 
 /**
  * Which record each candidate became: the one that agrees in everything that is known of it. Several that fit, or one
- * that fits several, is no answer.
+ * that fits several, is ambiguous.
  */
-export function assign(candidates: readonly LookupCandidate[], found: readonly FoundRecord[]): Map<string, string> {
+export function assign(candidates: readonly LookupCandidate[], found: readonly FoundRecord[]): LookupResult {
   const fitting = candidates.map((candidate) => {
     const ids = new Set(found.filter((record) => fits(candidate, record)).map((record) => record.id));
     return [candidate.key, ids] as const;
   });
   const claims = new Map<string, number>();
   for (const [, ids] of fitting) for (const id of ids) claims.set(id, (claims.get(id) ?? 0) + 1);
-  const sure = fitting.flatMap(([key, ids]) => {
+  const answers = fitting.flatMap(([key, ids]) => {
     const [id] = ids;
-    return id !== undefined && ids.size === 1 && claims.get(id) === 1 ? [[key, id] as const] : [];
+    if (id === undefined) return [];
+    return [[key, ids.size === 1 && claims.get(id) === 1 ? id : AMBIGUOUS] as const];
   });
-  return new Map(sure);
+  return new Map(answers);
 }
 
 function fits(candidate: LookupCandidate, record: FoundRecord): boolean {

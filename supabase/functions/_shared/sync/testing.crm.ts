@@ -1,13 +1,15 @@
-import type {
-  CrmField,
-  CrmProvider,
-  CrmRecord,
-  EntityType,
-  PageCursor,
-  ReadPage,
-  ReadRequest,
-  RecordWrite,
-  WriteResult,
+import {
+  AMBIGUOUS,
+  type CrmField,
+  type CrmProvider,
+  type CrmRecord,
+  type EntityType,
+  type PageCursor,
+  type ReadPage,
+  type ReadRequest,
+  type RecordWrite,
+  type RelationName,
+  type WriteResult,
 } from "../crm/contract.ts";
 import { failure } from "../crm/errors.ts";
 
@@ -25,6 +27,10 @@ export interface FakeCrm {
   calls: string[];
   /** Calls that are done, but whose answer is lost, once each, by their name without the number. */
   losses: Set<string>;
+  /** Creates whose row says that something went wrong, though the record was made, once each, by name. */
+  unsure: Set<string>;
+  /** Relations that nobody may set. */
+  fixed: RelationName[];
   lookUpLagMs: number;
   onCall: (name: string) => void;
   onRead: (name: string, request: ReadRequest) => void | Promise<void>;
@@ -50,6 +56,8 @@ export function crmWith(counts: Partial<Record<EntityType, number>>, pageSize = 
     fields: [fieldOf("Name", { required: true, maxLength: 80 })],
     calls: [],
     losses: new Set(),
+    unsure: new Set(),
+    fixed: [],
     lookUpLagMs: 0,
     onCall: () => {},
     onRead: () => {},
@@ -94,7 +102,12 @@ export function providerOf(crm: FakeCrm): CrmProvider {
     lookUp: (_session, { entity, candidates }) =>
       called(crm, `look up ${entity}`, candidates, () => {
         const fits = (name?: string) => crm.records[entity].filter(({ fields }) => fields.Name === name);
-        return new Map(candidates.flatMap(({ key, name }) => fits(name).map(({ id }) => [key, id] as const)));
+        return new Map(
+          candidates.flatMap(({ key, name }) => {
+            const [first, ...more] = fits(name);
+            return first === undefined ? [] : [[key, more.length === 0 ? first.id : AMBIGUOUS] as const];
+          }),
+        );
       }),
   };
 }
@@ -110,17 +123,28 @@ async function called<T>(crm: FakeCrm, name: string, what: readonly unknown[], r
   return answer;
 }
 
-function created(crm: FakeCrm, entity: EntityType, { key, fields }: RecordWrite): WriteResult {
+function created(crm: FakeCrm, entity: EntityType, write: RecordWrite): WriteResult {
+  const { key, fields } = write;
   const id = `${entity}-new-${crm.records[entity].length}`;
   crm.records[entity].push({ id, modifiedAt: "2026-11-21T12:00:00.000Z", deleted: false, fields: { ...fields } });
-  return { key, outcome: "written", id };
+  if (crm.unsure.delete(String(fields.Name))) {
+    const { detail } = failure("transient", "UNKNOWN_EXCEPTION", "The CRM says that something went wrong.");
+    return { key, outcome: "failed", id: null, error: detail };
+  }
+  return { key, outcome: "written", id, ...leftOf(crm, write) };
 }
 
-function updated(crm: FakeCrm, entity: EntityType, { key, id, fields }: RecordWrite & { id: string }): WriteResult {
+function updated(crm: FakeCrm, entity: EntityType, write: RecordWrite & { id: string }): WriteResult {
+  const { key, id, fields } = write;
   const record = crm.records[entity].find((one) => one.id === id && !one.deleted);
   if (record === undefined) return { key, outcome: "gone", id };
   Object.assign(record.fields, fields);
-  return { key, outcome: "written", id };
+  return { key, outcome: "written", id, ...leftOf(crm, write) };
+}
+
+function leftOf({ fixed }: FakeCrm, write: RecordWrite): Pick<WriteResult, "left"> {
+  const left = fixed.filter((name) => write[name] !== undefined);
+  return left.length === 0 ? {} : { left };
 }
 
 function removed(crm: FakeCrm, entity: EntityType, id: string): WriteResult {

@@ -16,6 +16,7 @@ export interface OurRecord {
   /** Epoch milliseconds. */
   notBefore: number;
   intentAt: number | null;
+  shown: Record<string, { app: Json; crm: Json }>;
 }
 
 /** The outbox, the links and the dirty list, as the database keeps them, without its filters and conflicts: the CRM wins. */
@@ -29,7 +30,7 @@ export class FakeOutbox {
   edit(entity: EntityType, key: string, values: Record<string, Json>, crmId: string | null = null): OurRecord {
     const known = this.ours.find((one) => one.key === key);
     const base = crmId === null ? {} : { ...values };
-    const record = known ?? { key, entity, values: {}, deleted: false, crmId, base, version: 0, ...DUE };
+    const record = known ?? { key, entity, values: {}, deleted: false, crmId, base, version: 0, shown: {}, ...DUE };
     if (known === undefined) this.ours.push(record);
     Object.assign(record, {
       values: { ...record.values, ...values },
@@ -93,7 +94,7 @@ export class FakeOutbox {
     if (outcome === "failed") {
       counts[error?.kind === "rejected" ? "failed" : "retried"] += 1;
       row.notBefore = error?.kind === "rejected" ? Number.POSITIVE_INFINITY : this.now() + retry_after_ms;
-      if (error?.kind === "rejected") row.intentAt = null;
+      if (error?.kind === "rejected" && action === "create") row.intentAt = null;
       row.version += 1;
       return;
     }
@@ -111,7 +112,8 @@ export class FakeOutbox {
       this.markDirty(row.entity, result.crm_id ?? "");
       counts.linked += 1;
     } else {
-      Object.assign(row, { crmId: result.crm_id, base: { ...row.base, ...result.sent } });
+      Object.assign(row, { crmId: result.crm_id, base: { ...row.base, ...result.sent, ...result.relations } });
+      Object.assign(row.shown, result.shown);
       counts[action === "update" ? "updated" : "created"] += 1;
     }
   }
@@ -123,8 +125,9 @@ export class FakeOutbox {
       if (row === undefined) continue;
       if (record.deleted) Object.assign(row, { crmId: null, deleted: true, queued: false });
       for (const [field, theirs] of Object.entries(record.values)) {
-        if (theirs !== (row.base[field] ?? null)) row.values[field] = theirs;
-        row.base[field] = theirs;
+        const read = row.shown[field]?.crm === theirs ? row.shown[field].app : theirs;
+        if (read !== (row.base[field] ?? null)) row.values[field] = read;
+        row.base[field] = read;
       }
     }
   }
@@ -137,14 +140,15 @@ function itemOf(row: OurRecord): OutboundItem | null {
   const differing = Object.entries(values).filter(([field, value]) => (base[field] ?? null) !== value);
   const action = deleted ? "delete" : crmId !== null ? "update" : row.intentAt !== null ? "look_up" : "create";
   if (deleted ? crmId === null : crmId !== null && differing.length === 0) return null;
+  const sent = action === "delete" || action === "look_up" ? [] : differing;
   return {
     key,
     version: String(row.version),
     action,
     crm_id: crmId,
     intent_at: row.intentAt === null ? null : new Date(row.intentAt).toISOString(),
-    values: Object.fromEntries(action === "delete" || action === "look_up" ? [] : differing),
-    relations: {},
+    values: Object.fromEntries(sent.filter(([field]) => !field.startsWith("$"))),
+    relations: Object.fromEntries(sent.filter(([field]) => field.startsWith("$"))) as OutboundItem["relations"],
     match: { name: String(values.name ?? "") },
     verify: action === "update",
     updated_at: "2026-11-21T12:00:00.000Z",

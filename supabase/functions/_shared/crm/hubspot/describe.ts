@@ -45,6 +45,6 @@ function toField(property: Property, entity: EntityType): CrmField {
     required: OBJECTS[entity].required.includes(property.name),
     readOnly: property.calculated === true || property.modificationMetadata?.readOnlyValue === true,
     custom: property.hubspotDefined !== true,
-    ...(options.length > 0 ? { options } : {}),
+    ...(options.length > 0 ? { options, restricted: property.type === "enumeration" } : {}),
   };
 }

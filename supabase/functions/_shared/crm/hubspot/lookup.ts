@@ -1,6 +1,6 @@
 import type { FilterOperatorEnum } from "@hubspot/api-client/lib/codegen/crm/objects/models/Filter.js";
 import type { SimplePublicObject } from "@hubspot/api-client/lib/codegen/crm/objects/models/SimplePublicObject.js";
-import type { EntityType, LookupCandidate, LookupRequest } from "../contract.ts";
+import type { EntityType, LookupCandidate, LookupRequest, LookupResult } from "../contract.ts";
 import { malformed } from "../errors.ts";
 import { assign, earliest, type FoundRecord } from "../lookup.ts";
 import { call, type HubSpotClient } from "./client.ts";
@@ -18,7 +18,7 @@ const CHUNK = 25;
 const PAGE = 200;
 
 /** Unique properties are read at once; only what has none needs a search, which is late by some seconds. */
-export async function lookUp(client: HubSpotClient, request: LookupRequest): Promise<Map<string, string>> {
+export async function lookUp(client: HubSpotClient, request: LookupRequest): Promise<LookupResult> {
   const { entity, externalIdField } = request;
   const marked = request.candidates.filter(
     ({ externalId }) => externalIdField !== undefined && externalId !== undefined,

@@ -31,6 +31,11 @@ export function hasRelations(entity: EntityType, write: Pick<RecordWrite, Relati
   return NAMES.some((name) => write[name] !== undefined && relationOf(entity, name) !== undefined);
 }
 
+/** Relations that HubSpot does not have between such records. */
+export function unknownRelations(entity: EntityType, write: Pick<RecordWrite, RelationName>): RelationName[] {
+  return NAMES.filter((name) => write[name] !== undefined && relationOf(entity, name) === undefined);
+}
+
 /** What could not be tied or untied, by key. */
 export async function setRelations(
   client: HubSpotClient,

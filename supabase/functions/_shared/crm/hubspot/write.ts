@@ -8,6 +8,7 @@ import {
   sendInParts,
   sendRounds,
   type WriteError,
+  withLeft,
   written,
 } from "../batch.ts";
 import {
@@ -26,13 +27,18 @@ import { CRM } from "./errors.ts";
 import { fetchRecords } from "./fetch.ts";
 import { OBJECTS } from "./objects.ts";
 import { toProperties } from "./properties.ts";
-import { hasRelations, newAssociations, type Related, setRelations } from "./relations.ts";
+import { hasRelations, newAssociations, type Related, setRelations, unknownRelations } from "./relations.ts";
 
 export const BATCH = { fetch: 100, write: 100 };
 
 type Update = UpdateRequest["writes"][number];
 
 export async function createRecords(client: HubSpotClient, request: CreateRequest): Promise<WriteResult[]> {
+  const results = await created(client, request);
+  return withLeft(results, request.writes, (write) => unknownRelations(request.entity, write));
+}
+
+async function created(client: HubSpotClient, request: CreateRequest): Promise<WriteResult[]> {
   const { entity, writes, externalIdField } = request;
   assertBatchSize(writes.length, BATCH.write, CRM);
   const create = creating(client, entity);
@@ -54,7 +60,8 @@ export async function updateRecords(client: HubSpotClient, { entity, writes }: U
     inRounds(changed, ({ id }) => id),
     updating(client, entity),
   );
-  return withRelations(client, entity, writes, [...results, ...rest]);
+  const related = await withRelations(client, entity, writes, [...results, ...rest]);
+  return withLeft(related, writes, (write) => unknownRelations(entity, write));
 }
 
 /** Archiving by the id of a record that was merged away would archive the survivor, so it is looked at first. */

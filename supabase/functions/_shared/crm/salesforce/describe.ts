@@ -36,6 +36,7 @@ const fieldSchema = z.object({
   defaultedOnCreate: z.boolean().default(false),
   custom: z.boolean().default(false),
   deprecatedAndHidden: z.boolean().default(false),
+  restrictedPicklist: z.boolean().default(false),
   picklistValues: z
     .array(z.object({ value: z.string(), label: z.string().nullish(), active: z.boolean().default(true) }))
     .nullish(),
@@ -68,7 +69,7 @@ function toField(field: Described): CrmField {
     required: field.createable && !field.nillable && !field.defaultedOnCreate,
     readOnly: !field.updateable,
     custom: field.custom,
-    ...(options.length > 0 ? { options } : {}),
+    ...(options.length > 0 ? { options, restricted: field.restrictedPicklist } : {}),
     ...(field.length > 0 ? { maxLength: field.length } : {}),
   };
 }

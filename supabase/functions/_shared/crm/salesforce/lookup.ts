@@ -1,6 +1,6 @@
 import type { Connection } from "jsforce/lib/connection.js";
 import { z } from "zod";
-import type { EntityType, LookupRequest } from "../contract.ts";
+import type { EntityType, LookupRequest, LookupResult } from "../contract.ts";
 import { malformed } from "../errors.ts";
 import { assign, earliest, type FoundRecord } from "../lookup.ts";
 import { CRM } from "./errors.ts";
@@ -28,7 +28,7 @@ export async function lookUp(
   connection: Connection,
   request: LookupRequest,
   known: ReadonlySet<string>,
-): Promise<Map<string, string>> {
+): Promise<LookupResult> {
   const { entity, candidates, externalIdField } = request;
   const marker = externalIdField !== undefined && known.has(externalIdField) ? externalIdField : undefined;
   const columns = [

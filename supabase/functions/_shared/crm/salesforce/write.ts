@@ -8,6 +8,7 @@ import {
   type Sending,
   sendInParts,
   sendRounds,
+  withLeft,
   written,
 } from "../batch.ts";
 import {
@@ -28,7 +29,7 @@ import { rowsByIds } from "./fetch.ts";
 import { id18 } from "./ids.ts";
 import { OBJECTS } from "./objects.ts";
 import { createdRow, deletedRow, type ReadRow, readRows, updatedRow } from "./rowResults.ts";
-import { byParent, toRow } from "./rows.ts";
+import { byParent, leftOut, toRow } from "./rows.ts";
 
 /** Collections: up to 200 rows in one call, each of which succeeds or fails for itself. */
 export const BATCH = { fetch: 200, write: 200 };
@@ -51,13 +52,15 @@ export async function createRecords(writing: Writing, request: CreateRequest): P
   const rowsOf = (part: readonly RecordWrite[]) => part.map((write) => toRow(entity, write, known.names));
   const read = createdRow(name, now);
   const create = sending<RecordWrite>((part) => connection.create(name, rowsOf(part), OPTIONS), read);
-  if (externalIdField === undefined) return sendInParts(byParent(writes), create);
+  const told = (results: readonly WriteResult[]) =>
+    withLeft(results, writes, (write) => leftOut(entity, write, known.names));
+  if (externalIdField === undefined) return told(await sendInParts(byParent(writes), create));
   const upsert = sending<RecordWrite>((part) => connection.upsert(name, rowsOf(part), externalIdField, OPTIONS), read);
   const ours = ({ fields }: RecordWrite) => String(fields[externalIdField] ?? "");
   const marked = byParent(writes.filter((write) => ours(write) !== ""));
   const bare = byParent(writes.filter((write) => ours(write) === ""));
   const results = await sendRounds(inRounds(marked, ours), upsert);
-  return [...results, ...(await after(results, bare, create))];
+  return told([...results, ...(await after(results, bare, create))]);
 }
 
 export async function updateRecords(writing: Writing, { entity, writes }: UpdateRequest): Promise<WriteResult[]> {
@@ -71,7 +74,8 @@ export async function updateRecords(writing: Writing, { entity, writes }: Update
   const rounds = inRounds(byParent(writes.filter(changes)), (write) => id18(write.id));
   const results = await sendRounds(rounds, update);
   const unchanged = writes.filter((write) => !changes(write)).map(({ key, id }) => written(key, id));
-  return [...unchanged, ...(await withoutFalseAlarms(connection, entity, results))];
+  const all = [...unchanged, ...(await withoutFalseAlarms(connection, entity, results))];
+  return withLeft(all, writes, (write) => leftOut(entity, write, writable));
 }
 
 export async function deleteRecords({ connection, now }: Writing, request: DeleteRequest): Promise<WriteResult[]> {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Json } from "../../sync/json.ts";
 import type { Db } from "../types.ts";
+import { shownMessage } from "./message.ts";
 import { json, parseOne, parseRow } from "./rows.ts";
 import type { RunRef } from "./run.ts";
 
@@ -48,6 +49,10 @@ export interface OutboundResult {
   sent: Readonly<Record<string, Json>>;
   relations: OutboundRelations;
   updated_at: string | null;
+  /** Of what was sent, values that the CRM will show in another form: `crm` as reading brings it, `app` as ours has it. */
+  shown?: Readonly<Record<string, { app: Json; crm: Json }>>;
+  /** Fields that a record which was written went without. */
+  problems?: readonly { code: string; message: string; field: string | null }[];
   error?: { kind: "transient" | "rejected"; code: string; message: string; field: string | null };
   retry_after_ms?: number;
 }
@@ -113,7 +118,18 @@ export async function settleOutbound(
 ): Promise<PushCounts> {
   const rows = await db.query(
     "select private.crm_settle_outbound($1::uuid, $2::text::bigint, $3::text, $4::text::jsonb) as counts",
-    [run.operation, run.fence, entity, json(results)],
+    [run.operation, run.fence, entity, json(results.map(presentable))],
   );
   return parseOne(z.object({ counts }), rows, "crm_settle_outbound").counts;
+}
+
+function presentable(result: OutboundResult): OutboundResult {
+  const { error, problems } = result;
+  return {
+    ...result,
+    ...(error === undefined ? {} : { error: { ...error, message: shownMessage(error.message) } }),
+    ...(problems === undefined
+      ? {}
+      : { problems: problems.map((one) => ({ ...one, message: shownMessage(one.message) })) }),
+  };
 }

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { CrmField } from "../../crm/contract.ts";
 import type { Json } from "../json.ts";
@@ -28,21 +29,36 @@ const STAGES = [
   { crm_pipeline_id: "default", crm_stage_id: "second", stage_key: "lead" },
 ];
 
-/** What one value of ours becomes in one field of the CRM: the value, or the sentence it is refused with. */
+/** What one value of ours becomes in one field of the CRM: the value, or the sentence that says why it was left out. */
 function outgoing(field: Partial<CrmField>, value: Json): unknown {
   const plan = compileOutbound("opportunities", [row("F", "custom_fields.f")], [], [fieldOf("F", field)], {
     crmName: "HubSpot",
   });
   const made = plan.compose(item({ "custom_fields.f": value }));
-  return made.rejected ? made.rejected.message : made.write.fields.F;
+  return made.problems?.[0]?.message ?? made.write?.fields.F;
 }
 
-describe("a value of ours as the CRM takes it", () => {
-  const OPTIONS = [
+const CLOSED = {
+  type: "picklist",
+  restricted: true,
+  options: [
     { value: "A1", label: "Alpha" },
     { value: "B1", label: "Beta" },
-  ];
+  ],
+} satisfies Partial<CrmField>;
+const SWAPPED = [
+  { value: "Alpha", label: "Beta" },
+  { value: "Beta", label: "Alpha" },
+];
+const INDUSTRIES: Partial<CrmField> = {
+  ...CLOSED,
+  options: [
+    { value: "REAL_ESTATE", label: "Property" },
+    { value: "HOSPITAL_HEALTH_CARE", label: "Hospital and Health Care" },
+  ],
+};
 
+describe("a value of ours as the CRM takes it", () => {
   it.each<[string, Partial<CrmField>, Json, unknown]>([
     ["text stays", { type: "string" }, "Ärger & Söhne", "Ärger & Söhne"],
     ["a number becomes text where the field is text", { type: "string" }, 7, "7"],
@@ -53,11 +69,17 @@ describe("a value of ours as the CRM takes it", () => {
     ["a day stays a day", { type: "date" }, "2026-03-01", "2026-03-01"],
     ["an instant becomes its day", { type: "date" }, "2026-03-01T23:00:00.000Z", "2026-03-01"],
     ["a day becomes its midnight", { type: "datetime" }, "2026-03-01", "2026-03-01T00:00:00.000Z"],
-    ["an option goes by value", { type: "picklist", options: OPTIONS }, "B1", "B1"],
-    ["an option goes by label", { type: "picklist", options: OPTIONS }, "Beta", "B1"],
-    ["a list with one item is an option", { type: "picklist", options: OPTIONS }, ["Alpha"], "A1"],
-    ["without known options anything goes", { type: "picklist" }, "New", "New"],
-    ["several options are joined", { type: "array", options: OPTIONS }, ["Beta", "A1"], "B1;A1"],
+    ["an option goes by value", CLOSED, "B1", "B1"],
+    ["an option goes by label", CLOSED, "Beta", "B1"],
+    ["a value that is another option's label is a value", { ...CLOSED, options: SWAPPED }, "Beta", "Beta"],
+    ["an option is known in other letters", INDUSTRIES, "Real estate", "REAL_ESTATE"],
+    ["with other marks", INDUSTRIES, "real-estate", "REAL_ESTATE"],
+    ["by a label in other letters", INDUSTRIES, "HOSPITAL AND HEALTH CARE", "HOSPITAL_HEALTH_CARE"],
+    ["a list with one item is an option", CLOSED, ["Alpha"], "A1"],
+    ["without known options anything goes", { type: "picklist", restricted: true }, "New", "New"],
+    ["into a list that is not closed anything goes", { ...CLOSED, restricted: false }, "New", "New"],
+    ["as it is", { ...CLOSED, restricted: false }, "Beta", "Beta"],
+    ["several options are joined", { ...CLOSED, type: "array" }, ["Beta", "A1"], "B1;A1"],
     ["a phone stays as it is", { type: "phone" }, "+49 30 1", "+49 30 1"],
     ["an address of a page stays as it is", { type: "url" }, "https://a.example/?b", "https://a.example/?b"],
     ["nothing clears", { type: "number" }, null, null],
@@ -66,33 +88,106 @@ describe("a value of ours as the CRM takes it", () => {
     expect(outgoing(field, value)).toEqual(expected);
   });
 
+  const options = (...values: string[]): Partial<CrmField> => ({
+    ...CLOSED,
+    options: values.map((value) => ({ value, label: value })),
+  });
+
   it.each<[string, Partial<CrmField>, Json, RegExp]>([
-    [
-      "an unknown option, with those there are",
-      { type: "picklist", options: OPTIONS },
-      "Gamma",
-      /F does not offer "Gamma"; it offers A1, B1/,
-    ],
-    [
-      "an unknown option among several",
-      { type: "array", options: OPTIONS },
-      ["Alpha", "Gamma"],
-      /does not offer "Gamma"/,
-    ],
-    [
-      "two options where one fits",
-      { type: "picklist", options: OPTIONS },
-      ["Alpha", "Beta"],
-      /takes one value, and there are 2/,
-    ],
+    ["an unknown option, with those there are", CLOSED, "Gamma", /F does not offer "Gamma"; it offers A1, B1/],
+    ["an unknown option among several", { ...CLOSED, type: "array" }, ["Alpha", "Gamma"], /does not offer "Gamma"/],
+    ["two options where one fits", CLOSED, ["Alpha", "Beta"], /takes one value, and there are 2/],
+    ["one that two options are like", options("REAL_ESTATE", "real-estate"), "Real estate", /does not offer "Real e/],
+    ["a range that reads like a number", options("110"), "1-10", /does not offer "1-10"/],
+    ["marks without letters", options("--"), "++", /does not offer/],
     ["a text that is too long", { maxLength: 3 }, "abcd", /would hold 4 characters; at most 3 fit/],
     ["a text that is no number", { type: "number" }, "lots", /"lots", not a number/],
     ["a day that does not exist", { type: "date" }, "2026-02-30", /not a date/],
-  ])("is refused with a sentence: %s", (_name, field, value, message) => {
+  ])("is left out with a sentence: %s", (_name, field, value, message) => {
     expect(outgoing(field, value)).toMatch(message);
-    expect(outgoing(field, value)).toMatch(
-      /^HubSpot did not get this record: F .*\. Change it here, or its mapping, and it is sent again\.$/,
+    expect(outgoing(field, value)).toMatch(/^HubSpot got this record without F: F .*\. [A-Z][^.]*(again|mapping)\.$/);
+  });
+
+  it("names no more options than fit a sentence", () => {
+    const many = Array.from({ length: 500 }, (_, at) => `option ${at}`);
+    expect(String(outgoing(options(...many), "none of them")).length).toBeLessThan(600);
+  });
+});
+
+describe("a value that the CRM keeps in another form", () => {
+  const shown = (field: Partial<CrmField>, value: Json, more: Partial<MappingRow> = {}) =>
+    compileOutbound(
+      "accounts",
+      [row("F", "industry", { entity_type: "accounts", ...more })],
+      [],
+      [fieldOf("F", field)],
+      {
+        crmName: "HubSpot",
+      },
+    ).compose(item({ industry: value })).sent?.shown;
+
+  it("is told with the form that reading will bring", () => {
+    expect(shown(INDUSTRIES, "Real estate")).toEqual({ industry: { app: "Real estate", crm: "REAL_ESTATE" } });
+    expect(shown(CLOSED, "Alpha")).toEqual({ industry: { app: "Alpha", crm: "A1" } });
+  });
+
+  it.each([
+    ["that comes back the same", INDUSTRIES, "REAL_ESTATE", {}],
+    ["that is left out", INDUSTRIES, "Beekeeping", {}],
+    ["that clears", INDUSTRIES, null, {}],
+    ["that is not read back", INDUSTRIES, "Real estate", { sync_direction: "push" as const }],
+  ])("not one %s", (_name, field, value, more) => {
+    expect(shown(field, value, more)).toBeUndefined();
+  });
+
+  it("also of an address with a part that the CRM has no field for", () => {
+    const rows = [row("street=Street,city=City", "billing_address", { entity_type: "accounts" })];
+    const plan = compileOutbound("accounts", rows, [], [fieldOf("Street"), fieldOf("City")], { crmName: "Salesforce" });
+    const address = { street: "1 Main", city: "Berlin", floor: "3" };
+    expect(plan.compose(item({ billing_address: address })).sent?.shown).toEqual({
+      billing_address: { app: address, crm: { city: "Berlin", street: "1 Main" } },
+    });
+  });
+
+  it("whatever the options and the spelling: what is read back is ours again, or it was not sent", () => {
+    const word = fc.constantFrom(
+      "Retail",
+      "RETAIL",
+      "re-tail",
+      "Real estate",
+      "REAL_ESTATE",
+      "Banking",
+      "1-10",
+      "110",
+      "A+",
     );
+    const option = fc.record({ value: word, label: word });
+    const seen = { exact: 0, respelled: 0, left: 0 };
+    fc.assert(
+      fc.property(fc.uniqueArray(option, { selector: ({ value }) => value, minLength: 1 }), word, (options, ours) => {
+        const field = { type: "picklist", restricted: true, options } as const;
+        const made = compileOutbound(
+          "accounts",
+          [row("F", "industry", { entity_type: "accounts" })],
+          [],
+          [fieldOf("F", field)],
+          { crmName: "HubSpot" },
+        ).compose(item({ industry: ours }));
+        const { write, sent, problems } = made;
+        if (problems?.length) {
+          seen.left += 1;
+          expect([write?.fields, sent?.values]).toEqual([{}, {}]);
+          return;
+        }
+        const kept = write?.fields.F;
+        expect(options.map(({ value }) => value)).toContain(kept);
+        const alias = sent?.shown?.industry;
+        seen[alias === undefined ? "exact" : "respelled"] += 1;
+        expect(alias?.crm === kept ? alias?.app : kept).toBe(ours);
+      }),
+      { numRuns: 500, seed: 20261121 },
+    );
+    expect(Math.min(...Object.values(seen))).toBeGreaterThan(30);
   });
 });
 
@@ -176,10 +271,11 @@ describe("the stage of a deal", () => {
     expect(stage("won", "default").write?.stage).toEqual({ pipeline: "a-special", id: "s9" });
   });
 
-  it("that nobody mapped is refused, and the sentence says where to map it", () => {
-    const { rejected } = stage("lost");
-    expect(rejected).toMatchObject({ code: "unmapped_stage", field: "dealstage" });
-    expect(rejected?.message).toContain(
+  it("that nobody mapped is left out, and the sentence says where to map it", () => {
+    const { problems, write } = stage("lost");
+    expect(write?.stage).toBeUndefined();
+    expect(problems).toMatchObject([{ code: "unmapped_stage", field: "dealstage" }]);
+    expect(problems?.[0]?.message).toContain(
       'no stage that is mapped to "lost". Add one to the connection\'s stage mapping',
     );
   });
@@ -203,6 +299,23 @@ describe("what a CRM wants of a new record", () => {
     expect(rejected?.message).toContain("needs CloseDate, and expected_close_date is empty");
     expect(rejected?.message).toContain("needs Region__c, and nothing here is mapped to it");
     expect(rejected?.message).not.toContain("Number");
+  });
+
+  it("keeps a new record back where a needed field does not fit, not where another one does not", () => {
+    const fields = [fieldOf("Name", { required: true, maxLength: 5 }), fieldOf("Notes", { maxLength: 5 })];
+    const rows = [row("Name", "name"), row("Notes", "description")];
+    const short = compileOutbound("opportunities", rows, [], fields, { crmName: "Salesforce" });
+    const made = (values: Record<string, Json>) => short.compose(item(values, { action: "create" }));
+    expect(made({ name: "Longer", description: "ok" }).rejected).toMatchObject({
+      code: "too_long",
+      field: "Name",
+      message: expect.stringMatching(/^Salesforce did not get this record: Name would hold 6 characters; at most 5/),
+    });
+    expect(made({ name: "Short", description: "Longer" })).toMatchObject({
+      write: { fields: { Name: "Short" } },
+      sent: { values: { name: "Short" } },
+      problems: [{ code: "too_long", field: "Notes" }],
+    });
   });
 
   it("is not asked of one that is there already", () => {

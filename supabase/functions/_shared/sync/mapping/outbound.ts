@@ -1,7 +1,9 @@
 import type { CrmField, EntityType, RecordWrite } from "../../crm/contract.ts";
 import type { Json } from "../json.ts";
+import { misfit, type Problem, partly, rejection } from "./outboundProblems.ts";
 import { RequiredFields } from "./outboundRequired.ts";
-import { type StageFor, severalPipelines, stageChooser } from "./outboundStages.ts";
+import { type ReadBack, readBack, type Shown } from "./outboundShown.ts";
+import { type CrmStageRef, type StageFor, severalPipelines, stageChooser } from "./outboundStages.ts";
 import { toCrm } from "./outboundValues.ts";
 import type { MappingRow } from "./plan.ts";
 import { sourceParts } from "./source.ts";
@@ -28,6 +30,8 @@ export interface Relations {
 export interface Sent {
   values: Record<string, Json>;
   relations: Relations;
+  /** Where reading it back will bring another spelling: that one, by app field. */
+  shown?: Record<string, Shown>;
 }
 
 export interface OutboundRejection {
@@ -40,9 +44,13 @@ export interface OutboundRejection {
 export interface Composed {
   write: RecordWrite;
   sent: Sent;
+  /** Fields that do not fit and were left out. */
+  problems: OutboundRejection[];
 }
 
-export type Outgoing = (Composed & { rejected?: never }) | { rejected: OutboundRejection; write?: never; sent?: never };
+export type Outgoing =
+  | (Composed & { rejected?: never })
+  | { rejected: OutboundRejection; write?: never; sent?: never; problems?: never };
 
 export interface OutboundPlan {
   severalPipelines: boolean;
@@ -59,18 +67,14 @@ interface Part {
 interface Step {
   appField: string;
   parts: readonly Part[];
-}
-
-interface Problem {
-  code: string;
-  text: string;
-  field: string;
+  readBack: ReadBack;
 }
 
 interface Draft {
   fields: Record<string, unknown>;
-  stage?: { pipeline: string; id: string };
-  sent: Sent;
+  stage?: CrmStageRef;
+  values: Record<string, Json>;
+  shown: Record<string, Shown>;
   problems: Problem[];
 }
 
@@ -93,9 +97,10 @@ export function compileOutbound(
     severalPipelines: severalPipelines(stages),
     compose: (record, pipeline) => {
       const draft = drafted(record, steps, (key) => stageFor(key, pipeline));
-      if (record.action === "create") draft.problems.push(...required.missing(draft));
-      if (draft.problems.length > 0) return { rejected: rejection(draft.problems, options.crmName) };
-      return finished(record, draft);
+      const unmet = record.action === "create" ? required.unmet(draft) : [];
+      if (unmet.length > 0) return { rejected: rejection(unmet, options.crmName) };
+      const problems = draft.problems.map((problem) => partly(problem, options.crmName));
+      return { ...finished(record, draft), problems };
     },
   };
 }
@@ -117,35 +122,47 @@ function stepsOf(rows: readonly MappingRow[], fields: readonly CrmField[]): Step
       taken.add(name);
       return [{ part, field }];
     });
-    return { appField: row.app_field, parts };
+    return { appField: row.app_field, parts, readBack: readBack(row) };
   });
 }
 
+/** A field of ours goes out as a whole or not at all: the base takes no halves. */
 function drafted(record: OutboundRecord, steps: readonly Step[], stageFor: (key: Json) => ReturnType<StageFor>): Draft {
-  const draft: Draft = { fields: {}, sent: { values: {}, relations: {} }, problems: [] };
+  const draft: Draft = { fields: {}, values: {}, shown: {}, problems: [] };
   for (const step of steps) {
     const value = Object.hasOwn(record.values, step.appField) ? record.values[step.appField] : undefined;
     const [first] = step.parts;
     if (value === undefined || first === undefined) continue;
-    if (step.appField === "stage_key") setStage(draft, first.field, stageFor(value));
-    else for (const part of step.parts) setField(draft, part, value, record.action === "create");
-    draft.sent.values[step.appField] = value;
+    const taken =
+      step.appField === "stage_key"
+        ? setStage(draft, first.field, stageFor(value))
+        : setFields(draft, step, value, record.action === "create");
+    if (taken) draft.values[step.appField] = value;
   }
   return draft;
 }
 
-function setStage(draft: Draft, field: CrmField, stage: ReturnType<StageFor>): void {
-  if (stage instanceof Misfit)
-    draft.problems.push({ code: stage.code, text: `${field.name} ${stage.why}`, field: field.name });
+function setStage(draft: Draft, { name }: CrmField, stage: ReturnType<StageFor>): boolean {
+  if (stage instanceof Misfit) draft.problems.push(misfit(name, stage));
   else draft.stage = stage;
+  return !(stage instanceof Misfit);
 }
 
 /** A part that our object does not have clears its field; a new record has nothing to clear. */
-function setField(draft: Draft, { part, field }: Part, value: Json, isNew: boolean): void {
-  const outgoing = toCrm(part === null ? value : partOf(value, part), field);
-  if (outgoing instanceof Misfit)
-    draft.problems.push({ code: outgoing.code, text: `${field.name} ${outgoing.why}`, field: field.name });
-  else if (outgoing !== null || !isNew) draft.fields[field.name] = outgoing;
+function setFields(draft: Draft, step: Step, value: Json, isNew: boolean): boolean {
+  const fields: Record<string, string | number | boolean | null> = {};
+  for (const { part, field } of step.parts) {
+    const outgoing = toCrm(part === null ? value : partOf(value, part), field);
+    if (outgoing instanceof Misfit) {
+      draft.problems.push(misfit(field.name, outgoing));
+      return false;
+    }
+    fields[field.name] = outgoing;
+  }
+  const shown = step.readBack(fields, value);
+  if (shown !== null) draft.shown[step.appField] = shown;
+  for (const [name, one] of Object.entries(fields)) if (one !== null || !isNew) draft.fields[name] = one;
+  return true;
 }
 
 function partOf(value: Json, part: string): Json {
@@ -153,9 +170,14 @@ function partOf(value: Json, part: string): Json {
   return Object.hasOwn(value, part) ? (value[part] ?? null) : null;
 }
 
-function finished({ key, relations, action }: OutboundRecord, { fields, stage, sent }: Draft): Composed {
+function finished({ key, relations, action }: OutboundRecord, draft: Draft): Omit<Composed, "problems"> {
+  const { fields, stage, values, shown } = draft;
   const set = Object.entries(relations).filter(([, id]) => id !== undefined && (id !== null || action !== "create"));
-  sent.relations = Object.fromEntries(set);
+  const sent: Sent = {
+    values,
+    relations: Object.fromEntries(set),
+    ...(Object.keys(shown).length > 0 ? { shown } : {}),
+  };
   const { $company, $contact, $owner } = sent.relations;
   const write: RecordWrite = {
     key,
@@ -166,14 +188,4 @@ function finished({ key, relations, action }: OutboundRecord, { fields, stage, s
     ...(stage === undefined ? {} : { stage }),
   };
   return { write, sent };
-}
-
-function rejection(problems: readonly Problem[], crmName: string): OutboundRejection {
-  const [first] = problems as [Problem];
-  const what = problems.map((problem) => problem.text).join("; ");
-  const how =
-    first.code === "unmapped_stage"
-      ? "Add one to the connection's stage mapping, then retry the failed records"
-      : "Change it here, or its mapping, and it is sent again";
-  return { code: first.code, message: `${crmName} did not get this record: ${what}. ${how}.`, field: first.field };
 }

@@ -1,10 +1,13 @@
 import type { CrmField } from "../../crm/contract.ts";
+import type { Problem } from "./outboundProblems.ts";
 import type { MappingRow } from "./plan.ts";
 import { sourceParts } from "./source.ts";
 
 interface NewRecord {
   fields: Readonly<Record<string, unknown>>;
   stage?: unknown;
+  /** Fields that did not fit. */
+  problems: readonly Problem[];
 }
 
 /** What the CRM wants of a new record. Asked before the call, so that the answer is a sentence about fields that people know. */
@@ -22,14 +25,16 @@ export class RequiredFields {
       .map(({ name }) => ({ name, ours: ours.get(name) ?? null }));
   }
 
-  missing(record: NewRecord): { code: string; text: string; field: string }[] {
+  /** Fields that would be empty, each with the reason. */
+  unmet(record: NewRecord): Problem[] {
     return this.#required
       .filter(({ name, ours }) => (ours === "stage_key" ? record.stage === undefined : isEmpty(record.fields[name])))
-      .map(({ name, ours }) => ({
-        code: "required_missing",
-        text: `${this.#crmName} needs ${name}, and ${ours === null ? "nothing here is mapped to it" : `${ours} is empty`}`,
-        field: name,
-      }));
+      .map(({ name, ours }) => record.problems.find(({ field }) => field === name) ?? this.#missing(name, ours));
+  }
+
+  #missing(field: string, ours: string | null): Problem {
+    const empty = ours === null ? "nothing here is mapped to it" : `${ours} is empty`;
+    return { code: "required_missing", text: `${this.#crmName} needs ${field}, and ${empty}`, field };
   }
 }
 

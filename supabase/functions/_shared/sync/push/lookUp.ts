@@ -1,9 +1,10 @@
-import type { LookupCandidate } from "../../crm/contract.ts";
+import { AMBIGUOUS, type LookupCandidate } from "../../crm/contract.ts";
+import { CRM_NAMES } from "../names.ts";
 import { waiting } from "../prepare.ts";
 import { patiently } from "../retry.ts";
 import type { Slice } from "../slice.ts";
 import type { OutboundItem } from "../store.ts";
-import { settled, tooEarly } from "./results.ts";
+import { ambiguous, settled, tooEarly } from "./results.ts";
 import type { Sending } from "./send.ts";
 
 /** Whether creates that got no answer were done after all. Asked only once the CRM would show a record that new. */
@@ -23,6 +24,7 @@ export async function lookUp(slice: Slice, sending: Sending, items: readonly Out
   await sending.settle(
     ripe.map((item) => {
       const id = found.get(item.key);
+      if (id === AMBIGUOUS) return ambiguous(item, CRM_NAMES[slice.claim.crm_provider]);
       return id === undefined ? settled(item, "missing", null) : settled(item, "exists", id);
     }),
   );

@@ -25,8 +25,25 @@ beforeEach(() => {
   clock = clockAt();
 });
 
-type More = Parameters<typeof depsOf>[3];
+type More = NonNullable<Parameters<typeof depsOf>[3]>;
 const PUSH: More = { claim: { phases: ["push"] } };
+const INDUSTRIES = {
+  type: "picklist",
+  restricted: true,
+  options: ["RETAIL", "REAL_ESTATE"].map((value) => ({ value, label: value })),
+} as const;
+const mapped = (crm_field: string, app_field: string) =>
+  ({
+    entity_type: "accounts",
+    crm_field,
+    app_field,
+    data_type: "string",
+    sync_direction: "bidirectional",
+    is_required: false,
+  }) as const;
+const MAPPED: More = {
+  claim: { phases: ["push"], mappings: [mapped("Name", "name"), mapped("Industry", "industry")] },
+};
 const slice = (more: More = PUSH) => runSlice(depsOf(run, crm, clock, more), { operation: "op", holder: "test" });
 const names = () => crm.records.accounts.filter(({ deleted }) => !deleted).map(({ fields }) => fields.Name);
 const company = (at: number) => ({ key: `key-${at}`, name: `Company ${at}` });
@@ -123,6 +140,54 @@ describe("what is due here goes to the CRM", () => {
     await slice();
     expect(crm.calls).toEqual(["fetch accounts 1"]);
     expect(run.outbox.settled).toMatchObject([{ outcome: "written", sent: {} }]);
+  });
+
+  it("without the field that does not fit, which is said once and not tried for ever", async () => {
+    crm.fields = [fieldOf("Name", { maxLength: 5 }), fieldOf("Industry", INDUSTRIES)];
+    linked("a1", "Before");
+    run.outbox.edit("accounts", "key-a1", { name: "Ours", industry: "Beekeeping" });
+    await converge(MAPPED);
+    expect([crm.calls, names()]).toEqual([["fetch accounts 1", "update accounts 1"], ["Ours"]]);
+    expect(run.outbox.settled).toMatchObject([
+      { outcome: "written", sent: { name: "Ours" }, problems: [{ code: "not_an_option", field: "Industry" }] },
+    ]);
+    expect(run.outbox.settled[0]?.problems?.[0]?.message).toMatch(/without Industry: .*"Beekeeping"; it offers RETAIL/);
+    again();
+    await slice(MAPPED);
+    expect(crm.calls).toHaveLength(2);
+  });
+
+  it("even where none of its fields fits", async () => {
+    crm.fields = [fieldOf("Name"), fieldOf("Industry", INDUSTRIES)];
+    linked("a1", "Before");
+    run.outbox.edit("accounts", "key-a1", { industry: "Beekeeping" });
+    await slice(MAPPED);
+    expect(crm.calls).toEqual(["fetch accounts 1"]);
+    expect(run.outbox.settled).toMatchObject([{ outcome: "written", sent: {}, problems: [{ field: "Industry" }] }]);
+  });
+
+  it("in the CRM's spelling, which stays ours here when it is read back", async () => {
+    crm.fields = [fieldOf("Name"), fieldOf("Industry", INDUSTRIES)];
+    linked("a1", "Before");
+    run.outbox.edit("accounts", "key-a1", { industry: "Real estate" });
+    await slice(MAPPED);
+    expect(crm.records.accounts[0]?.fields.Industry).toBe("REAL_ESTATE");
+    run.outbox.markDirty("accounts", "a1");
+    again();
+    await slice({ claim: { ...MAPPED.claim, phases: ["dirty", "push"] } });
+    expect(run.outbox.ours[0]?.values.industry).toBe("Real estate");
+    expect(crm.calls.filter((name) => name.startsWith("update"))).toEqual(["update accounts 1"]);
+  });
+
+  it("less a relation that the CRM left out, which is not repeated for ever either", async () => {
+    crm.fixed = ["contact"];
+    const record = run.outbox.edit("opportunities", "deal", { name: "Deal", $contact: "c1", $company: "a1" });
+    await slice();
+    expect(run.outbox.settled).toMatchObject([{ outcome: "written", relations: { $company: "a1" } }]);
+    expect(record.base).toEqual({ name: "Deal", $company: "a1" });
+    again();
+    await slice();
+    expect(crm.calls).toEqual(["create opportunities 1"]);
   });
 
   it("and is refused here with a sentence where it does not fit", async () => {
@@ -222,6 +287,40 @@ describe("an answer that never came", () => {
     ]);
     await converge();
     expect(names()).toEqual(["One"]);
+  });
+
+  it("for certain: a create whose row failed for a passing reason is looked up as well", async () => {
+    crm.unsure.add("One");
+    expect(await slice()).toBe("finished");
+    expect(run.outbox.settled).toMatchObject([{ outcome: "failed", error: { kind: "transient" } }]);
+    await converge();
+    expect(crm.calls).toEqual(["create accounts 1", "look up accounts 1"]);
+    expect(names()).toEqual(["One"]);
+  });
+
+  it("to a create, where several records may be it: nothing is created until a person has cleared that up", async () => {
+    for (const id of ["x", "y"])
+      crm.records.accounts.push({
+        id,
+        modifiedAt: "2026-01-01T00:00:00.000Z",
+        deleted: false,
+        fields: { Name: "One" },
+      });
+    crm.troubles.set("create accounts", [trouble("transient")]);
+    await slice();
+    expect(await slice()).toBe("finished");
+    expect(run.outbox.settled).toMatchObject([
+      { outcome: "failed", error: { kind: "rejected", code: "lookup_ambiguous" } },
+    ]);
+    expect(run.outbox.settled[0]?.error?.message).toMatch(/^Salesforce did not answer .* not created a second time/);
+    run.outbox.edit("accounts", "key-1", { name: "One" });
+    await converge();
+    expect(names()).toEqual(["One", "One"]);
+    crm.records.accounts = crm.records.accounts.filter(({ id }) => id === "x");
+    run.outbox.edit("accounts", "key-1", { name: "One" });
+    await converge();
+    expect([run.outbox.ours[0]?.crmId, names()]).toEqual(["x", ["One"]]);
+    expect(crm.calls.filter((name) => name.startsWith("create"))).toHaveLength(1);
   });
 
   it("to an update or a deletion: repeated", async () => {

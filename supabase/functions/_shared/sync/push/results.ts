@@ -1,11 +1,8 @@
-import type { CrmError, WriteResult } from "../../crm/contract.ts";
-import { redactText } from "../../log/redact.ts";
-import type { OutboundRejection, Sent } from "../mapping/outbound.ts";
+import type { CrmError, RelationName, WriteResult } from "../../crm/contract.ts";
+import type { Composed, OutboundRejection, Sent } from "../mapping/outbound.ts";
 import type { OutboundItem, OutboundResult, PushCounts } from "../store.ts";
 
 export const NOTHING_SENT: PushCounts = { created: 0, updated: 0, deleted: 0, failed: 0, linked: 0, retried: 0 };
-const NOTHING: Sent = { values: {}, relations: {} };
-
 export function addedCounts(a: PushCounts, b: PushCounts): PushCounts {
   return {
     created: a.created + b.created,
@@ -18,9 +15,35 @@ export function addedCounts(a: PushCounts, b: PushCounts): PushCounts {
 }
 
 /** What the CRM said about one item. */
-export function answered(item: OutboundItem, result: WriteResult, sent: Sent): OutboundResult {
+export function answered(
+  item: OutboundItem,
+  result: WriteResult,
+  { sent, problems }: Pick<Composed, "sent" | "problems">,
+): OutboundResult {
   if (result.outcome === "failed") return failed(item, result);
-  return settled(item, result.outcome, result.id ?? item.crm_id, result.outcome === "written" ? sent : NOTHING);
+  const crmId = result.id ?? item.crm_id;
+  if (result.outcome !== "written") return settled(item, result.outcome, crmId);
+  return written(item, crmId, { sent: without(sent, result.left), problems });
+}
+
+export function written(
+  item: OutboundItem,
+  crmId: string | null,
+  { sent, problems }: Pick<Composed, "sent" | "problems">,
+): OutboundResult {
+  return {
+    ...settled(item, "written", crmId),
+    sent: sent.values,
+    relations: sent.relations,
+    ...(sent.shown === undefined ? {} : { shown: sent.shown }),
+    ...(problems.length === 0 ? {} : { problems }),
+  };
+}
+
+/** The base takes only what the CRM took: a relation that it left out is no change of the CRM's when it is read again. */
+function without(sent: Sent, left: readonly RelationName[] = []): Sent {
+  const relations = Object.entries(sent.relations).filter(([name]) => !left.includes(name.slice(1) as RelationName));
+  return { ...sent, relations: Object.fromEntries(relations) };
 }
 
 /** A create that failed after it had made the record: the link is what keeps it from being made again, the rest follows as an edit. */
@@ -42,7 +65,7 @@ const NO_REASON: Pick<OutboundResult, "error"> = {
 function explained(error: CrmError & { field?: string }): Pick<OutboundResult, "error" | "retry_after_ms"> {
   const kind = error.kind === "rejected" ? "rejected" : "transient";
   return {
-    error: { kind, code: error.code, message: redactText(error.userMessage), field: error.field ?? null },
+    error: { kind, code: error.code, message: error.userMessage, field: error.field ?? null },
     ...(error.retryAfterMs === undefined ? {} : { retry_after_ms: error.retryAfterMs }),
   };
 }
@@ -61,14 +84,17 @@ export function tooEarly(item: OutboundItem, waitMs: number): OutboundResult {
   };
 }
 
-export function settled(
-  item: OutboundItem,
-  outcome: OutboundResult["outcome"],
-  crmId: string | null,
-  sent: Sent = NOTHING,
-): OutboundResult {
+export function ambiguous(item: OutboundItem, crmName: string): OutboundResult {
+  const message = `${crmName} did not answer when this record was created, and now has several that may be it. It is not created a second time. Leave one of them there, or make it recognisable by its name, e-mail address or website, then retry the failed records.`;
+  return {
+    ...settled(item, "failed", null),
+    error: { kind: "rejected", code: "lookup_ambiguous", message, field: null },
+  };
+}
+
+export function settled(item: OutboundItem, outcome: OutboundResult["outcome"], crmId: string | null): OutboundResult {
   const { key, version, action, updated_at } = item;
-  return { key, version, action, outcome, crm_id: crmId, sent: sent.values, relations: sent.relations, updated_at };
+  return { key, version, action, outcome, crm_id: crmId, sent: {}, relations: {}, updated_at };
 }
 
 /** Something came of it: the CRM took a record, or said for good that it will not. */

@@ -1,12 +1,12 @@
 import type { WriteResult } from "../../crm/contract.ts";
-import type { Composed, Sent } from "../mapping/outbound.ts";
+import type { Composed } from "../mapping/outbound.ts";
 import { waiting } from "../prepare.ts";
 import { onceAtMost, patiently } from "../retry.ts";
 import type { Slice } from "../slice.ts";
 import type { OutboundItem, OutboundResult } from "../store.ts";
 import { lookUp } from "./lookUp.ts";
 import type { Outbound } from "./outbound.ts";
-import { answered, rejectedHere, settled } from "./results.ts";
+import { answered, rejectedHere, written } from "./results.ts";
 
 export interface Sending extends Outbound {
   pipelines: ReadonlyMap<string, string>;
@@ -52,8 +52,8 @@ async function update(slice: Slice, sending: Sending, items: readonly OutboundIt
   const ready = await composed(sending, items, () => ({}));
   const changing = ready.filter(hasContent);
   const idle = ready.filter((one) => !hasContent(one));
-  // Only fields that this CRM does not let anybody set: there is nothing to call it for.
-  await sending.settle(idle.map(({ item }) => settled(item, "written", item.crm_id)));
+  // Only fields that do not fit, or that this CRM does not let anybody set: there is nothing to call it for.
+  await sending.settle(idle.map((one) => written(one.item, one.item.crm_id, one)));
   if (changing.length === 0) return;
   const writes = changing.map(({ item, write }) => ({ ...write, id: item.crm_id ?? "" }));
   const results = await patiently(waiting(slice), () =>
@@ -72,7 +72,7 @@ async function remove(slice: Slice, sending: Sending, items: readonly OutboundIt
   await sending.settle(items.map((item) => answered(item, byId.get(item.crm_id ?? "") ?? unanswered(item), NOTHING)));
 }
 
-const NOTHING: Sent = { values: {}, relations: {} };
+const NOTHING: Pick<Composed, "sent" | "problems"> = { sent: { values: {}, relations: {} }, problems: [] };
 
 interface Ready extends Composed {
   item: OutboundItem;
@@ -89,8 +89,7 @@ async function composed(
   for (const item of items) {
     const made = plan.compose(item, pipelines.get(item.crm_id ?? ""));
     if (made.rejected) refused.push(rejectedHere(item, made.rejected));
-    else
-      ready.push({ item, sent: made.sent, write: { ...made.write, fields: { ...made.write.fields, ...more(item) } } });
+    else ready.push({ ...made, item, write: { ...made.write, fields: { ...made.write.fields, ...more(item) } } });
   }
   await settle(refused);
   return ready;
@@ -109,9 +108,9 @@ async function settleAnswers(
   which: "every" | "answered" = "answered",
 ): Promise<void> {
   const byKey = new Map(results.map((result) => [result.key, result]));
-  const outcomes = ready.flatMap(({ item, sent }) => {
-    const result = byKey.get(item.key) ?? (which === "every" ? unanswered(item) : undefined);
-    return result === undefined ? [] : [answered(item, result, sent)];
+  const outcomes = ready.flatMap((one) => {
+    const result = byKey.get(one.item.key) ?? (which === "every" ? unanswered(one.item) : undefined);
+    return result === undefined ? [] : [answered(one.item, result, one)];
   });
   await settle(outcomes);
 }

@@ -1,0 +1,145 @@
+import type { Sql } from "postgres";
+import type { RecordActionInput } from "../../../packages/mock-crm/src/index.ts";
+import type { EntityType } from "../../../supabase/functions/_shared/crm/contract.ts";
+import { type CrmName, comparable, type EditedField, ENTITIES, type SystemName } from "./fields.ts";
+
+/** A live record as one system shows it. The marker is its name, the same in every system. */
+export interface Row {
+  id: string;
+  marker: string;
+  /** Comparable values by our field name. */
+  values: Readonly<Record<string, string | null>>;
+}
+
+/** One of the places where people edit. */
+export interface System {
+  name: SystemName;
+  list(entity: EntityType): Promise<Row[]>;
+  create(entity: EntityType, marker: string, field: EditedField, value: string): Promise<void>;
+  edit(entity: EntityType, id: string, field: EditedField, value: string): Promise<void>;
+  remove(entity: EntityType, id: string): Promise<void>;
+}
+
+const MARKER = { accounts: "name", contacts: "last_name", opportunities: "name" } as const;
+
+/** Our side, edited as an app does: by somebody who is no connection. */
+export function appSystem(sql: Sql, workspace: string): System {
+  const table = (entity: EntityType) => sql(`public.${ENTITIES[entity].table}`);
+  const typed = (field: EditedField, value: string) => (field.kind === "number" ? Number(value) : value);
+  return {
+    name: "app",
+    async list(entity) {
+      const rows = await sql`
+        select * from ${table(entity)} where workspace_id = ${workspace} and deleted_at is null order by created_at, id`;
+      return rows.map((row) => toRow(entity, "app", String(row.id), String(row[MARKER[entity]]), row));
+    },
+    async create(entity, marker, field, value) {
+      const known = { workspace_id: workspace, [field.app]: typed(field, value) };
+      await sql`insert into ${table(entity)} ${sql({ ...known, ...newAppRecord(entity, marker) })}`;
+    },
+    async edit(entity, id, field, value) {
+      await sql`update ${table(entity)} set ${sql({ [field.app]: typed(field, value) })} where id = ${id}`;
+    },
+    async remove(entity, id) {
+      await sql`update ${table(entity)} set deleted_at = now() where id = ${id}`;
+    },
+  };
+}
+
+function newAppRecord(entity: EntityType, marker: string): Record<string, unknown> {
+  if (entity === "accounts") return { name: marker, domain: `${marker}.example` };
+  if (entity === "contacts") return { last_name: marker, email: `${marker}@people.example` };
+  return { name: marker, stage_key: "prospect", expected_close_date: "2027-01-31", client_name: marker };
+}
+
+/** The control of a mock, in this process or another one. */
+export interface Levers {
+  list(type: string, from: number, count: number): unknown[] | Promise<unknown[]>;
+  records(actions: RecordActionInput[]): unknown;
+  counters(): { rows_written: number } | Promise<{ rows_written: number }>;
+}
+
+/** A CRM, edited by its own users. */
+export interface CrmSystem extends System {
+  name: CrmName;
+  rowsWritten(): Promise<number>;
+  /** Ids of what was deleted and can come back. */
+  bin(entity: EntityType): Promise<string[]>;
+  undelete(entity: EntityType, id: string): Promise<void>;
+  merge(entity: EntityType, winner: string, loser: string): Promise<void>;
+}
+
+const NAMES: Record<CrmName, Record<EntityType, string>> = {
+  salesforce: { accounts: "Name", contacts: "LastName", opportunities: "Name" },
+  hubspot: { accounts: "name", contacts: "lastname", opportunities: "dealname" },
+};
+
+const NEW: Record<CrmName, Record<EntityType, (marker: string) => Record<string, unknown>>> = {
+  salesforce: {
+    accounts: (marker) => ({ Name: marker, Website: `https://${marker}.example` }),
+    contacts: (marker) => ({ LastName: marker, Email: `${marker}@people.example` }),
+    opportunities: (marker) => ({ Name: marker, StageName: "Prospecting", CloseDate: "2027-01-31" }),
+  },
+  hubspot: {
+    accounts: (marker) => ({ name: marker, domain: `${marker}.example` }),
+    contacts: (marker) => ({ lastname: marker, email: `${marker}@people.example` }),
+    opportunities: (marker) => ({
+      dealname: marker,
+      dealstage: "appointmentscheduled",
+      pipeline: "default",
+      closedate: "2027-01-31T00:00:00.000Z",
+    }),
+  },
+};
+
+export function crmSystem(name: CrmName, levers: Levers): CrmSystem {
+  const type = (entity: EntityType) => ENTITIES[entity][name];
+  const act = async (action: RecordActionInput) => {
+    await levers.records([action]);
+  };
+  const all = async (entity: EntityType) => (await levers.list(type(entity), 0, 10_000)) as Record<string, unknown>[];
+  return {
+    name,
+    rowsWritten: async () => (await levers.counters()).rows_written,
+    async bin(entity) {
+      const gone = (await all(entity)).filter((record) => record.IsDeleted === true && !record.MasterRecordId);
+      return gone.map((record) => String(record.Id));
+    },
+    async list(entity) {
+      const live = (await all(entity)).filter((record) => record.IsDeleted !== true);
+      return live.map((record) => {
+        const values = (name === "hubspot" ? record.properties : record) as Record<string, unknown>;
+        const id = String(name === "hubspot" ? record.id : record.Id);
+        return toRow(entity, name, id, String(values[NAMES[name][entity]]), values);
+      });
+    },
+    create: (entity, marker, field, value) =>
+      act({
+        action: "create",
+        type: type(entity),
+        fields: { ...NEW[name][entity](marker), [field[name]]: typed(name, field, value) },
+      }),
+    edit: (entity, id, field, value) =>
+      act({ action: "edit", type: type(entity), id, fields: { [field[name]]: typed(name, field, value) } }),
+    remove: (entity, id) => act({ action: "delete", type: type(entity), id }),
+    undelete: (entity, id) => act({ action: "undelete", type: type(entity), id }),
+    merge: (entity, winner, loser) => act({ action: "merge", type: type(entity), winner, losers: [loser] }),
+  };
+}
+
+function typed(name: CrmName, field: EditedField, value: string): string | number {
+  return name === "salesforce" && field.kind === "number" ? Number(value) : value;
+}
+
+function toRow(
+  entity: EntityType,
+  name: SystemName,
+  id: string,
+  marker: string,
+  values: Readonly<Record<string, unknown>>,
+): Row {
+  const fields = ENTITIES[entity].fields.map(
+    (field) => [field.app, comparable(field.kind, values[field[name]])] as const,
+  );
+  return { id, marker, values: Object.fromEntries(fields) };
+}
