@@ -80,11 +80,23 @@ export interface SyncRequest {
 }
 
 /** Starts one sync through the RPC and follows it over Realtime to its end. */
-export async function runSync(
+export function runSync(
   client: Client,
   configId: string,
   onProgress: (operation: Operation) => void,
   request: SyncRequest = {},
+): Promise<Operation> {
+  return followRun(client, configId, onProgress, () =>
+    client.rpc("crm_start_sync", { config_id: configId, ...request }),
+  );
+}
+
+/** Follows over Realtime what `start` begins. A run that has ended by then is what it answered. */
+export async function followRun(
+  client: Client,
+  configId: string,
+  onProgress: (operation: Operation) => void,
+  start: () => PromiseLike<{ data: unknown; error: { message: string } | null }>,
 ): Promise<Operation> {
   const seen = new Map<string, Operation>();
   let wanted: string | null = null;
@@ -102,11 +114,12 @@ export async function runSync(
   };
   const unsubscribe = await subscribe(client, configId, receive);
   try {
-    const { data, error } = await client.rpc("crm_start_sync", { config_id: configId, ...request });
+    const { data, error } = await start();
     if (error) throw new Error(error.message, { cause: error });
-    wanted = (data as unknown as Operation).id;
+    const started = data as Operation;
+    wanted = started.id;
     guard.heard();
-    const early = seen.get(wanted);
+    const early = ENDED.has(started.status) ? started : seen.get(wanted);
     if (early) receive(early);
     return await Promise.race([ended, guard.silent]);
   } finally {

@@ -175,14 +175,14 @@ begin
     error_message = coalesce(p_error_message, case when v_failed > 0 then format('%s records could not be synced.', v_failed) end)
   where o.id = p_operation
   returning o.* into v_operation;
-  if v_operation.operation <> 'plan' then
+  if v_operation.operation not in ('plan', 'undo') then
     perform private.crm_note_outcome(v_operation, p_outcome);
   end if;
   perform private.crm_follow_up(p_operation);
 end
 $$;
 
--- What a run that has ended means for its connection. A plan did nothing, so it means nothing.
+-- What a sync that has ended means for its connection. A plan did nothing and an undo is none, so they mean nothing.
 create function private.crm_note_outcome(p_operation public.crm_sync_operations, p_outcome text) returns void
 language plpgsql
 set search_path = ''

@@ -108,7 +108,8 @@ as $$
 $$;
 
 -- The page beside its links. A record that comes twice counts in its last form. Nothing to do and so not returned: known
--- records whose mapped values are those of the base, and deletions of records never seen or marked already.
+-- records whose mapped values are those of the base, deletions of records never seen or marked already, and records that the
+-- connection's filter leaves out (only_linked) unless they are linked.
 create function private.crm_merge_read(p_context private.crm_merge_context, p_records jsonb) returns private.crm_merge_row[]
 language sql
 stable
@@ -118,7 +119,8 @@ as $$
   with incoming as materialized (
     select distinct on (r.value ->> 'crm_id')
       r.place, r.value ->> 'crm_id' as crm_id, r.value ->> 'modified_at' as modified,
-      coalesce((r.value ->> 'deleted')::boolean, false) as deleted, r.value ->> 'merged_into' is not null as merged,
+      coalesce((r.value ->> 'deleted')::boolean, false) as deleted, coalesce((r.value ->> 'only_linked')::boolean, false) as only_linked,
+      r.value ->> 'merged_into' is not null as merged,
       coalesce(r.value -> 'values', '{}')
         || case when r.value ? 'company' then jsonb_build_object('$company', r.value -> 'company') else '{}' end
         || case when r.value ? 'contact' then jsonb_build_object('$contact', r.value -> 'contact') else '{}' end
@@ -138,7 +140,8 @@ as $$
   ) t
   where case
     when i.deleted then l.crm_deleted_at is null and l.record_id is not null
-    else l.record_id is null or l.crm_deleted_at is not null or l.has_conflict or (l.base || t.theirs) <> l.base
+    when l.record_id is null then not i.only_linked
+    else l.crm_deleted_at is not null or l.has_conflict or (l.base || t.theirs) <> l.base
   end
 $$;
 

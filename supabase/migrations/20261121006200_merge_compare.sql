@@ -143,6 +143,21 @@ begin
 end
 $$;
 
+-- What of a conflict is asked of a person: without the fields that one chose to leave as they are, while both sides still say
+-- what they said then. Null when nothing is.
+create function private.crm_conflict_asked(p_context private.crm_merge_context, p_crm_id text, p_conflict jsonb) returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_object_agg(v.key, v.value)
+  from jsonb_each(p_conflict) v
+  where not exists (
+    select from public.crm_sync_conflicts i
+    where (i.config_id, i.entity_type, i.crm_record_id) = (p_context.config_id, p_context.entity, p_crm_id)
+      and i.status = 'ignored' and i.app_data -> v.key = v.value -> 'app' and i.crm_data -> v.key = v.value -> 'crm')
+$$;
+
 create function private.crm_merge_compare(
   p_context private.crm_merge_context, p_rows private.crm_merge_row[], p_ours private.crm_merge_ours[]
 ) returns private.crm_merge_change[]
@@ -176,7 +191,11 @@ begin
       from unnest(p_rows) r
       join unnest(p_ours) u on u.record_id = r.record_id
       left join outcome o on o.crm_id = r.crm_id
-      cross join lateral (select case when o.conflict is null then 'synced' else 'conflict' end as status) s
+      cross join lateral (
+        select case
+          when o.conflict is null or private.crm_conflict_asked(p_context, r.crm_id, o.conflict) is null then 'synced'
+          else 'conflict'
+        end as status) s
       where not r.deleted
     )
     select coalesce(array_agg((
@@ -197,5 +216,6 @@ revoke execute on function
   private.crm_canonical_sql(text), private.crm_local_relation(private.crm_merge_context, text, text, text),
   private.crm_merge_ours(private.crm_merge_context, private.crm_merge_row[]),
   private.crm_merge_fields(private.crm_merge_context, private.crm_merge_row[], private.crm_merge_ours[]),
+  private.crm_conflict_asked(private.crm_merge_context, text, jsonb),
   private.crm_merge_compare(private.crm_merge_context, private.crm_merge_row[], private.crm_merge_ours[])
   from public, anon, authenticated, service_role;

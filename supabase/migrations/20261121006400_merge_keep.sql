@@ -66,8 +66,7 @@ create type private.crm_found_conflict as (
   crm_id text, record_id uuid, app jsonb, crm jsonb, crm_values jsonb, base jsonb, fields text[]
 );
 
--- The conflicts of the page, without the fields that a person chose to leave as they are, while both sides still say what
--- they said then.
+-- The conflicts of the page, as far as they are asked of a person.
 create function private.crm_found_conflicts(p_context private.crm_merge_context, p_changes private.crm_merge_change[])
 returns private.crm_found_conflict[]
 language sql
@@ -79,14 +78,7 @@ as $$
       private.crm_side(o.conflict, 'base'), array(select jsonb_object_keys(o.conflict))
     )::private.crm_found_conflict), '{}')
   from unnest(p_changes) c
-  cross join lateral (
-    select jsonb_object_agg(v.key, v.value) as conflict
-    from jsonb_each(c.conflict) v
-    where not exists (
-      select from public.crm_sync_conflicts i
-      where (i.config_id, i.entity_type, i.crm_record_id) = (p_context.config_id, p_context.entity, c.crm_id)
-        and i.status = 'ignored' and i.app_data -> v.key = v.value -> 'app' and i.crm_data -> v.key = v.value -> 'crm')
-  ) o
+  cross join lateral (select case when c.conflict is not null then private.crm_conflict_asked(p_context, c.crm_id, c.conflict) end as conflict) o
   where o.conflict is not null
 $$;
 

@@ -70,16 +70,19 @@ as $$
   end
 $$;
 
--- Records that the worker could not map.
-create function private.crm_merge_rejected(p_rejected jsonb) returns private.crm_merge_problem[]
+-- Records that the worker could not map; of those that the filter leaves out the linked ones.
+create function private.crm_merge_rejected(p_context private.crm_merge_context, p_rejected jsonb) returns private.crm_merge_problem[]
 language sql
-immutable
+stable
 set search_path = ''
 as $$
   select coalesce(array_agg((r.crm_id, r.code, r.message, r.field)::private.crm_merge_problem), '{}')
   from (
     select distinct on (j.crm_id) j.*
-    from jsonb_to_recordset(coalesce(p_rejected, '[]')) as j (crm_id text, code text, message text, field text)
+    from jsonb_to_recordset(coalesce(p_rejected, '[]')) as j (crm_id text, code text, message text, field text, only_linked boolean)
+    where j.only_linked is not true or exists (
+      select from private.crm_record_links l
+      where l.config_id = p_context.config_id and l.entity_type = p_context.entity and l.crm_record_id = j.crm_id)
     order by j.crm_id
   ) r
 $$;
@@ -159,8 +162,10 @@ begin
   v_merged := private.crm_merge_survivors(v_context, p_records);
   v_split := private.crm_merge_split(v_context, v_rows);
   if v_split.created > 0 or v_merged is not null then
-    -- Links have changed.
-    v_rows := private.crm_merge_without(private.crm_merge_read(v_context, p_records), v_problems);
+    -- Links have changed, and with them what there is to do.
+    v_rows := private.crm_merge_read(v_context, p_records);
+    v_problems := private.crm_merge_check(v_context, v_rows);
+    v_rows := private.crm_merge_without(v_rows, v_problems);
   end if;
   v_rows := private.crm_merge_match(v_context, v_rows);
   v_ours := private.crm_merge_ours(v_context, v_rows);
@@ -171,7 +176,7 @@ begin
   perform private.crm_merge_insert(v_context, v_changes);
   v_touched := private.crm_merge_update(v_context, v_changes);
 
-  v_problems := v_problems || private.crm_merge_rejected(p_rejected);
+  v_problems := v_problems || private.crm_merge_rejected(v_context, p_rejected);
   v_counts := private.crm_merge_tally(v_changes, v_rows, p_records, v_problems);
   -- The log counts each record for what became of it, the answer for what this page did.
   v_counts.created := v_counts.created + v_split.created;
@@ -204,7 +209,7 @@ comment on function private.crm_merge_page(uuid, bigint, text, jsonb, jsonb, jso
   'Merges one page of CRM records into ours: one transaction, repeatable with the same result. PC007 for a worker whose lease was taken over.';
 
 revoke execute on function
-  private.crm_merge_without(private.crm_merge_row[], private.crm_merge_problem[]), private.crm_merge_rejected(jsonb),
+  private.crm_merge_without(private.crm_merge_row[], private.crm_merge_problem[]), private.crm_merge_rejected(private.crm_merge_context, jsonb),
   private.crm_merge_tally(private.crm_merge_change[], private.crm_merge_row[], jsonb, private.crm_merge_problem[]),
   private.crm_merge_count(private.crm_merge_context, private.crm_merge_counts, jsonb, jsonb),
   private.crm_keep_statistics(regclass), private.crm_merge_page(uuid, bigint, text, jsonb, jsonb, jsonb, jsonb)

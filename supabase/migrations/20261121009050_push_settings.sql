@@ -90,7 +90,7 @@ begin
   perform private.crm_review(new.id, array(select unnest(v_after) except select unnest(v_before)), true),
     private.crm_review(new.id, array(
       select e from unnest(v_after) e
-      where not private.crm_unpushed_fields(old.sync_rules, e) <@ private.crm_unpushed_fields(new.sync_rules, e)), false);
+      where not private.crm_excluded_fields(old.sync_rules, e) <@ private.crm_excluded_fields(new.sync_rules, e)), false);
   return null;
 end
 $$;

@@ -4,15 +4,6 @@ create type private.crm_push_context as (
   merge private.crm_merge_context, entities text[], is_bidirectional boolean, may_create boolean, delete_in_crm boolean, excluded text[]
 );
 
--- Fields that an admin keeps from this connection.
-create function private.crm_unpushed_fields(p_rules jsonb, p_entity text) returns text[]
-language sql
-immutable
-set search_path = ''
-as $$
-  select array(select jsonb_array_elements_text(coalesce(p_rules #> array[p_entity, 'exclude_fields'], '[]')))
-$$;
-
 -- Records are created only once the CRM has been read: until then any of ours may be one of theirs.
 create function private.crm_push_begin(p_operation uuid, p_fence bigint, p_entity text) returns private.crm_push_context
 language plpgsql
@@ -20,28 +11,15 @@ set search_path = ''
 as $$
 declare
   v_operation public.crm_sync_operations := private.crm_check_fence(p_operation, p_fence);
+  v_merge constant private.crm_merge_context := private.crm_merge_settings(v_operation.config_id, p_entity, p_operation, v_operation.started_at);
   v_config public.crm_sync_configs;
-  v_merge private.crm_merge_context;
 begin
   select * into v_config from public.crm_sync_configs c where c.id = v_operation.config_id;
-  v_merge.operation_id := p_operation;
-  v_merge.config_id := v_config.id;
-  v_merge.workspace_id := v_config.workspace_id;
-  v_merge.provider := v_config.crm_provider;
-  v_merge.crm_name := case v_config.crm_provider when 'hubspot' then 'HubSpot' else initcap(v_config.crm_provider) end;
-  v_merge.delete_when_deleted := coalesce((v_config.sync_rules ->> 'delete_when_deleted')::boolean, false);
-  v_merge.started_at := v_operation.started_at;
-  select e.entity_type, e.noun, e.table_name into v_merge.entity, v_merge.noun, v_merge.target
-  from private.crm_entities e where e.entity_type = p_entity;
-  if v_merge.entity is null then
-    raise exception 'There is no entity "%".', p_entity using errcode = 'PC004';
-  end if;
-  select w.default_currency into v_merge.currency from public.workspaces w where w.id = v_config.workspace_id;
   return (v_merge, v_operation.entities, v_config.sync_direction = 'bidirectional',
     coalesce((v_config.sync_rules ->> 'create_in_crm')::boolean, true) and (v_config.sync_direction = 'push'
       or exists (select from private.crm_cursors r where r.config_id = v_config.id and r.entity_type = p_entity)),
     coalesce((v_config.sync_rules ->> 'delete_in_crm')::boolean, false),
-    private.crm_unpushed_fields(v_config.sync_rules, p_entity))::private.crm_push_context;
+    private.crm_excluded_fields(v_config.sync_rules, p_entity))::private.crm_push_context;
 end
 $$;
 
@@ -100,5 +78,5 @@ begin
 end
 $$;
 
-revoke execute on function private.crm_push_total(private.crm_merge_context, int), private.crm_unpushed_fields(jsonb, text), private.crm_push_begin(uuid, bigint, text),
+revoke execute on function private.crm_push_total(private.crm_merge_context, int), private.crm_push_begin(uuid, bigint, text),
   private.crm_begin_push(uuid, bigint, text) from public, anon, authenticated, service_role;

@@ -91,6 +91,28 @@ $$;
 comment on function public.crm_resolve_conflict(uuid, text, jsonb, boolean, jsonb) is
   'Decides a pending or ignored conflict (members): use_app, use_crm, or manual with a value for each field. always makes it a rule (admins). PC008 when ours is no longer app_data, or seen_app_data where given.';
 
+-- A deal shows whether a conflict waits for a person. That it no longer does is no edit: the link moves on with it.
+create function private.crm_show_ignored(p_conflict public.crm_sync_conflicts) returns void
+language sql
+set search_path = ''
+as $$
+  with shown as (
+    update public.pipeline_projects t
+    set sync_status = 'synced'
+    from (
+      select d.id, d.updated_at from public.pipeline_projects d
+      where p_conflict.entity_type = 'opportunities' and d.id = p_conflict.entity_id and d.workspace_id = p_conflict.workspace_id
+      for update
+    ) was
+    where t.id = was.id and t.sync_status = 'conflict'
+    returning t.id, t.updated_at, was.updated_at as edited_at
+  )
+  update private.crm_record_links l
+  set merged_at = s.updated_at, app_edited_at = case when s.edited_at > l.merged_at then s.edited_at else l.app_edited_at end
+  from shown s
+  where (l.record_id, l.config_id, l.entity_type) = (s.id, p_conflict.config_id, p_conflict.entity_type)
+$$;
+
 create function public.crm_ignore_conflict(conflict_id uuid) returns public.crm_sync_conflicts
 language plpgsql
 security definer
@@ -107,6 +129,7 @@ begin
       from private.crm_conflict_sides(private.crm_merge_settings(k.config_id, k.entity_type, null), array[v_conflict]) s), '{}')
   where k.id = v_conflict.id
   returning k.* into v_conflict;
+  perform private.crm_show_ignored(v_conflict);
   perform private.crm_audit(v_conflict.config_id, 'conflict_ignored', jsonb_build_object('conflict_id', v_conflict.id,
     'entity_type', v_conflict.entity_type, 'entity_id', v_conflict.entity_id, 'fields', v_conflict.conflicting_fields));
   return v_conflict;
@@ -165,7 +188,8 @@ $$;
 comment on function public.crm_resolve_conflicts(uuid, text, text, uuid[], text[], boolean) is
   'Decides up to 2,000 pending conflicts for one side (members; always: admins), oldest first; only some fields of them where fields is given. Answers {"resolved", "edited_since", "refused", "more"}.';
 
-revoke execute on function private.crm_conflict_for(uuid, text[]), private.crm_check_merged_data(public.crm_sync_conflicts, jsonb)
+revoke execute on function private.crm_conflict_for(uuid, text[]), private.crm_check_merged_data(public.crm_sync_conflicts, jsonb),
+  private.crm_show_ignored(public.crm_sync_conflicts)
   from public, anon, authenticated, service_role;
 revoke execute on function public.crm_resolve_conflict(uuid, text, jsonb, boolean, jsonb), public.crm_ignore_conflict(uuid),
   public.crm_resolve_conflicts(uuid, text, text, uuid[], text[], boolean) from public, anon, authenticated;

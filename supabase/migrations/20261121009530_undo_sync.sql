@@ -52,6 +52,10 @@ begin
   if not v_is_small and (v_config.status <> 'connected' or not v_config.is_active) then
     perform private.refuse_connection(v_config);
   end if;
+  if v_pushed > 0 and v_config.sync_direction = 'pull' then
+    raise exception 'This run changed records in the CRM, and the connection may not write there any more.' using errcode = 'PC008',
+      hint = 'Let the connection sync in both directions, then undo.';
+  end if;
 
   insert into public.crm_sync_operations (workspace_id, config_id, operation, undoes, direction, entities, status, started_at, requested_by, progress)
   values (v_config.workspace_id, v_config.id, 'undo', v_undone.id, case when v_pushed > 0 then 'bidirectional' else 'from_crm' end, v_undone.entities, 'running', clock_timestamp(),

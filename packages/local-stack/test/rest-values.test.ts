@@ -24,6 +24,8 @@ const stack = useStack({
       as $$ select at from public.samples where id = 1 $$;
     create function public.first_sample() returns public.samples language sql stable set search_path = ''
       as $$ select s from public.samples s where id = 1 $$;
+    create function public.kind_of(given jsonb default null) returns text language sql stable set search_path = ''
+      as $$ select jsonb_typeof(given) || ' ' || given::text $$;
     create function public.nothing() returns void language sql set search_path = '' as $$ select $$;
     grant select, insert, update, delete on public.samples, public.sample_view to service_role;
   `,
@@ -62,6 +64,16 @@ describe("values in answers", () => {
       score: 1.5,
       day: "2026-11-21",
     });
+  });
+
+  test.each([
+    [{ title: "Merged" }, 'object {"title": "Merged"}'],
+    [["a", { b: 1 }], 'array ["a", {"b": 1}]'],
+    [[], "array []"],
+    ["{not json", 'string "{not json"'],
+    [null, null],
+  ])("%j is the same to a function that takes JSON", async (given, seen) => {
+    expect((await api().rpc("kind_of", { given })).data).toBe(seen);
   });
 
   test("so have a view's, and what functions return", async () => {

@@ -251,6 +251,22 @@ select pg_temp.theirs('{"title": "theirs by rule"}');
 select is((pg_temp.contact('C1')).title, 'theirs by rule', 'which decides from then on');
 select is((select count(*) from crm_audit_log where action = 'settings_changed' and detail -> 'sync_rules' -> 'contacts' is not null and actor_id = pg_temp.person('admin')), 1::bigint, 'and is in the audit log');
 
+-- What a deal shows
+create function pg_temp.their_deal(named text) returns text language sql as $$
+  select pg_temp.merge('opportunities', pg_temp.record('D1', jsonb_build_object('name', named, 'stage_key', 'won')))
+$$;
+select pg_temp.their_deal('base'), pg_temp.settings('{}', 'manual_review');
+update pipeline_projects set name = 'ours' where id = (pg_temp.deal('D1')).id;
+select pg_temp.their_deal('theirs');
+select is((pg_temp.deal('D1')).sync_status, 'conflict', 'a deal shows that a conflict waits');
+select pg_temp.try_as('member', format($$ select crm_ignore_conflict(%L) $$, (pg_temp.conflict('D1')).id));
+select is((pg_temp.deal('D1')).sync_status, 'synced', 'and no longer, once it is ignored');
+select is((select (l.merged_at = (pg_temp.deal('D1')).updated_at, l.app_edited_at is not null) from links l where crm_record_id = 'D1'), (true, true), 'which is no edit, and hides none');
+select pg_temp.their_deal('theirs');
+select is((pg_temp.deal('D1')).sync_status, 'synced', 'a look that finds both as they were changes nothing');
+select pg_temp.their_deal('theirs anew');
+select is((pg_temp.deal('D1')).sync_status, 'conflict', 'until one of them changes');
+
 -- Names cannot be lost
 select pg_temp.clash(), pg_temp.settings('{}', 'crm_wins'), pg_temp.theirs('{"title": "base", "first_name": null, "email": null}'), pg_temp.settings('{}', 'manual_review');
 delete from crm_sync_conflicts where config_id in (select config from run);

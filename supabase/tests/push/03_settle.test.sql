@@ -263,7 +263,6 @@ select is(pg_temp.settle('accounts', (select jsonb_agg(pg_temp.answer(i, 'exists
 delete from private.crm_outbox where entity_type = 'accounts';
 
 -- Deleted
-alter table crm_sync_configs disable trigger check_sync_settings;
 select pg_temp.settings('{"delete_in_crm": true}');
 update crm_companies set deleted_at = now() where id = pg_temp.ours('A3');
 select pg_temp.remember('gone', 'accounts');

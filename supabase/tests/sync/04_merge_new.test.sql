@@ -123,6 +123,22 @@ select is(pg_temp.merge('accounts', pg_temp.record('A3', '{"name": "Old name"}')
 select is((pg_temp.company('A3')).name, 'New name', 'in its last form');
 select is(pg_temp.merge('accounts', '[]'), 'nothing', 'an empty page is fine');
 
+-- Named, and left out by the filter
+create function pg_temp.only(r jsonb) returns jsonb language sql as $$ select jsonb_agg(e || '{"only_linked": true}') from jsonb_array_elements(r) e $$;
+select is(pg_temp.merge('accounts', pg_temp.only(pg_temp.record('F1', '{"name": "Not wanted"}') || pg_temp.record('A1', '{"name": "Acme two", "website": "https://www.acme.example"}'))),
+  'updated=1 unchanged=1', 'of records that the filter leaves out the linked ones go on');
+select is((select count(*) from links where crm_record_id = 'F1'), 0::bigint, 'and no other begins');
+select is((pg_temp.company('A1')).name, 'Acme two', 'with their new values');
+select is(pg_temp.merge('accounts', '[]', '[{"crm_id": "F1", "code": "too_long", "message": "Too long.", "only_linked": true}, {"crm_id": "A1", "code": "too_long", "message": "Too long.", "only_linked": true}]'),
+  'failed=1', 'what does not fit is an error of the linked ones only');
+select is((select string_agg(crm_record_id, ',') from crm_sync_errors where config_id = (select config from run) and status = 'open'), 'A1', 'by name');
+select is(pg_temp.merge('accounts', pg_temp.record('A1', '{}', '{"deleted": true, "merged_into": "F2"}') || pg_temp.only(pg_temp.record('F2', '{"name": "Survivor"}'))), 'updated=1 unchanged=1',
+  'one that a linked record was merged into is linked, whatever the filter says');
+select is((pg_temp.company('F2')).name, 'Survivor', 'and goes on as that');
+select pg_temp.merge('accounts', pg_temp.record('F2', '{}', '{"deleted": true, "merged_into": "F3"}') || pg_temp.only(pg_temp.record('F3', jsonb_build_object('name', repeat('x', 300)))));
+select matches((select message from crm_sync_errors where crm_record_id = 'F3' and status = 'open' and config_id = (select config from run)), '^Name has 300 characters', 'its values are checked as any');
+select pg_temp.merge('accounts', pg_temp.record('F3', '{}', '{"deleted": true, "merged_into": "A1"}') || pg_temp.record('A1', '{"name": "Acme", "website": "https://www.acme.example"}'));
+
 -- Found among ours by domain
 insert into crm_companies (workspace_id, name, website, phone) select id, 'Globex here', 'http://globex.example/about', '1' from w;
 select is(pg_temp.merge('accounts', pg_temp.record('A4', '{"name": "Globex", "website": "HTTPS://WWW.Globex.example/", "industry": "Oil"}')), 'updated=1 conflicts=1', 'an account with our company''s domain is that company');

@@ -149,6 +149,7 @@ select is(pg_temp.undo('admin', gen_random_uuid()), 'PC001', 'nor does anybody u
 select is(pg_temp.undo('admin', (select operation from run)), 'PC008', 'a run that goes on cannot be undone');
 select is(pg_temp.undo('admin', (select id from op where name = 'second')), 'PC006', 'nor any while another goes on');
 select pg_temp.stop();
+update crm_sync_configs set last_sync_at = null, last_sync_status = null where workspace_id = (select id from w);
 
 -- Everything
 update crm_contacts set title = 'Edited here' where id = (pg_temp.was('C1')).id;
@@ -166,6 +167,7 @@ select results_eq($$ select origin, status, app_data, crm_data from conflicts wh
 select is((select count(*) from private.crm_outbox o where o.config_id = (select config from run) and o.record_id = (pg_temp.was('C2')).id), 0::bigint, 'nothing is pushed by itself');
 
 -- The next run brings nothing of it back
+select results_eq($$ select last_sync_at, last_sync_status from crm_sync_configs where workspace_id = (select id from w) $$, $$ values (null::timestamptz, null) $$, 'which was no a sync of the connection');
 select pg_temp.go();
 select pg_temp.merge('contacts', pg_temp.record('C1', '{"first_name": "Anna", "last_name": "Lee", "email": "ann@lee.example", "title": "Chair"}', '{"owner": "U1"}')
   || pg_temp.record('C2', '{}', '{"deleted": true}') || pg_temp.record('C4', '{"first_name": "Met", "last_name": "Here", "email": "met@x.example", "title": "VP"}'));

@@ -119,6 +119,9 @@ from run r, (values ('C1', 'updated', '{"title": "CEO"}'::jsonb, '{"title": "Cha
 select private.crm_finish(r.operation, r.fence, 'completed', null) from run r;
 create temp table op on commit drop as select operation as id from run;
 
+update crm_sync_configs set sync_direction = 'pull' where workspace_id = (select id from w);
+select is(pg_temp.try_as('admin', format($$ select (crm_undo_sync(%L)).status $$, (select id from op))), 'PC008', 'a connection that may not write to the CRM cannot put anything back there');
+update crm_sync_configs set sync_direction = 'bidirectional' where workspace_id = (select id from w);
 select is(pg_temp.try_as('admin', format($$ select (crm_undo_sync(%L)).status $$, (select id from op))), 'queued', 'what concerns the CRM is for the worker');
 create temp table u on commit drop as select o.id, k.fence, k.phases, k.operation from crm_sync_operations o, private.crm_claim(o.id, 'test', 60) k where o.undoes = (select id from op);
 select results_eq($$ select operation, phases from u $$, $$ values ('undo', '{push}'::text[]) $$, 'in a run that pushes and reads nothing');

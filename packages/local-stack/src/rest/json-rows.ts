@@ -9,6 +9,7 @@ import {
   type QueryResult,
 } from "kysely";
 import type { ReservedSql, Sql } from "postgres";
+import { withPlainJsonArguments } from "./json-arguments.ts";
 
 /**
  * Rows as PostgREST answers them. It lets the server make the JSON (to_json: numeric as a number, timestamps as ISO 8601,
@@ -42,7 +43,8 @@ class JsonRowsConnection implements DatabaseConnection {
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const json = asJsonRows(query);
-    const result = await this.session.unsafe(json ?? query.sql, [...query.parameters] as never[]);
+    const text = withPlainJsonArguments(json ?? query.sql, query.parameters);
+    const result = await this.session.unsafe(text, [...query.parameters] as never[]);
     if (json) return { rows: result.map((row) => row.pgrst_row) };
     return { rows: [...result] as R[], numAffectedRows: BigInt(result.count ?? 0) };
   }

@@ -62,8 +62,8 @@ async function wrapped<T>(run: () => Promise<T>): Promise<T> {
 /** Errors of Postgres and of the connection become one type; anything else (our own code's) passes unchanged. */
 function asFailure(error: unknown): unknown {
   if (error instanceof postgres.PostgresError) {
-    const { code, message, detail, hint } = error;
-    return new DbFailure({ code, message, detail, hint, cause: error });
+    const { code, message, detail, hint, table_name: table, column_name: column, constraint_name: constraint } = error;
+    return new DbFailure({ code, message, detail, hint, table, column, constraint, cause: error });
   }
   if (error instanceof Error && "code" in error && CONNECTION_CODES.has(String(error.code))) {
     return new DbFailure({ code: "connection", message: "The database cannot be reached.", cause: error });

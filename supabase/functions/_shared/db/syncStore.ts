@@ -5,6 +5,7 @@ import { beginPush, dueDirty, settleDirty, settleOutbound, takeOutbound } from "
 import { planPage, planPush } from "./sql/plan.ts";
 import { claim, finish, handOver, keepCheckpoint, noteError, renew, setTotals } from "./sql/run.ts";
 import { connectionFailed } from "./sql/tokens.ts";
+import { undoPage } from "./sql/undo.ts";
 import { tokenStore } from "./tokenStore.ts";
 import type { Db } from "./types.ts";
 
@@ -27,6 +28,7 @@ export function syncStore(db: Db): SyncStore {
     beginPush: (run, entity) => beginPush(db, run, entity),
     takeOutbound: (run, entity, limit, records) => takeOutbound(db, run, entity, limit, records),
     settleOutbound: (run, entity, results) => settleOutbound(db, run, entity, results),
+    undoPage: (run, limit) => undoPage(db, run, limit),
     incrementalCursor: (config, entity) => incrementalCursor(db, config, entity),
     upsertOwners: (config, owners) => upsertOwners(db, config, owners),
     connectionFailed: (config, reason) => connectionFailed(db, config, reason),

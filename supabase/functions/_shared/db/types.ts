@@ -25,12 +25,19 @@ export class DbFailure extends Error {
   readonly code: string;
   readonly detail: string | null;
   readonly hint: string | null;
+  /** What it was about, where Postgres says so. */
+  readonly table: string | null;
+  readonly column: string | null;
+  readonly constraint: string | null;
 
   constructor(failure: {
     code: string;
     message: string;
     detail?: string | null;
     hint?: string | null;
+    table?: string | null;
+    column?: string | null;
+    constraint?: string | null;
     cause?: unknown;
   }) {
     super(failure.message, { cause: failure.cause });
@@ -38,6 +45,9 @@ export class DbFailure extends Error {
     this.code = failure.code;
     this.detail = failure.detail ?? null;
     this.hint = failure.hint ?? null;
+    this.table = failure.table ?? null;
+    this.column = failure.column ?? null;
+    this.constraint = failure.constraint ?? null;
   }
 }
 

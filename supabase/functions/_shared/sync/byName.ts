@@ -5,6 +5,8 @@ import { mapAll } from "./plan.ts";
 import { waiting } from "./prepare.ts";
 import { patiently } from "./retry.ts";
 import type { Slice } from "./slice.ts";
+import type { Page } from "./store.ts";
+import { EVERYTHING, type Wanted } from "./wanted.ts";
 
 export interface Named {
   /** By id, as the CRM has them now. */
@@ -21,19 +23,41 @@ export interface Named {
  * where the connection says so. Of a record that was never linked the merge knows nothing and does nothing; one that is
  * seen again is alive again.
  */
-export async function mergeByName(slice: Slice, plan: MappingPlan, ids: readonly string[]): Promise<Named> {
-  const found = await fetchByName(slice, plan, ids);
+export async function mergeByName(
+  slice: Slice,
+  plan: MappingPlan,
+  ids: readonly string[],
+  wanted: Wanted = EVERYTHING,
+): Promise<Named> {
+  const crmFields = [...new Set([...plan.crmFields, ...wanted.fields])];
+  const found = await fetchByName(slice, { entity: plan.entity, crmFields }, ids);
   const { records, rejected } = mapAll(plan, [...found.values()]);
   const now = slice.deps.now().toISOString();
   const gone = ids
     .filter((id) => !found.has(id))
     .map((id): MergeRecord => ({ crm_id: id, modified_at: now, deleted: true, values: {} }));
-  const page = { entity: plan.entity, records: [...records, ...gone], rejected, checkpoint: null, cursor: null };
+  const marked = marker(found, wanted);
+  const page: Page = {
+    entity: plan.entity,
+    records: [...records.map(marked), ...gone],
+    rejected: rejected.map(marked),
+    checkpoint: null,
+    cursor: null,
+  };
   const began = slice.deps.now().getTime();
-  const counts = await mergeBatch(slice.deps.store, waiting(slice), slice.run, page, null);
+  const counts = await mergeBatch(slice, page, null);
   slice.mergeMs += slice.deps.now().getTime() - began;
   slice.counts = added(slice.counts, counts);
   return { found, rejected: new Map(rejected.map((one) => [one.crm_id, one])) };
+}
+
+/** What the connection's filter leaves out is for the merge to know: only the database can tell whether it is linked. */
+function marker(found: ReadonlyMap<string, CrmRecord>, wanted: Wanted) {
+  return <T extends { crm_id: string }>(one: T): T => {
+    const record = found.get(one.crm_id);
+    const isWanted = record === undefined || record.deleted || wanted.includes(record);
+    return isWanted ? one : { ...one, only_linked: true };
+  };
 }
 
 export async function fetchByName(

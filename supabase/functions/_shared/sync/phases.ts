@@ -1,8 +1,7 @@
-import type { EntityType } from "../crm/contract.ts";
 import { type Phase, type Place, placesLeft } from "./checkpoint.ts";
 import { mergeNamed } from "./dirty.ts";
 import { planPush } from "./dryRun.ts";
-import { isRefusal } from "./prepare.ts";
+import { isRefusal, leaveOut } from "./prepare.ts";
 import { pullEntity } from "./pull.ts";
 import { pushEntity } from "./push/entity.ts";
 import type { Slice } from "./slice.ts";
@@ -34,10 +33,4 @@ export async function runPhase(slice: Slice, phase: Phase): Promise<PhaseEnd> {
     }
   }
   return places.length > 0 && refused === places.length ? "refused" : "done";
-}
-
-async function leaveOut(slice: Slice, entity: EntityType, error: { code: string; userMessage: string }): Promise<void> {
-  slice.partial = true;
-  const { code, userMessage } = error;
-  await slice.deps.store.noteError(slice.run, { entity, kind: "rejected", code, message: userMessage });
 }

@@ -13,20 +13,14 @@ export async function prepare(slice: Slice): Promise<void> {
 }
 
 async function refreshOwners(slice: Slice): Promise<void> {
-  const { deps, claim, crm, session, run } = slice;
+  const { deps, claim, crm, session } = slice;
   try {
     const owners = await patiently(waiting(slice), () => session.use((one) => crm.owners(one)));
     const rows = owners.map((owner) => ({ crm_user_id: owner.id, email: owner.email, name: owner.name }));
     await deps.store.upsertOwners(claim.config_id, rows);
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    slice.partial = true;
-    await deps.store.noteError(run, {
-      entity: null,
-      kind: "rejected",
-      code: error.detail.code,
-      message: error.detail.userMessage,
-    });
+    await leaveOut(slice, null, error.detail);
   }
 }
 
@@ -62,4 +56,11 @@ export function waiting({ deps, remainingMs }: Slice) {
 
 export function isRefusal(error: unknown): error is CrmFailure {
   return error instanceof CrmFailure && error.detail.kind === "rejected";
+}
+
+/** What the CRM refuses is noted, and the run is no success. */
+export async function leaveOut(slice: Slice, entity: EntityType | null, why: CrmFailure["detail"]): Promise<void> {
+  slice.partial = true;
+  const { code, userMessage } = why;
+  await slice.deps.store.noteError(slice.run, { entity, kind: "rejected", code, message: userMessage });
 }

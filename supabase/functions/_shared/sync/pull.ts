@@ -58,7 +58,7 @@ async function merge(slice: Slice, plan: MappingPlan, batch: Batch, from: PageCu
     checkpoint.entity_done && reached !== null ? { modified_at: reached.modifiedAt, id: reached.id } : null;
   const page: Page = { entity, records, rejected, checkpoint, cursor };
   const began = slice.deps.now().getTime();
-  const counts = await mergeBatch(slice.deps.store, waiting(slice), slice.run, page, before);
+  const counts = await mergeBatch(slice, page, before);
   slice.mergeMs += slice.deps.now().getTime() - began;
   slice.checkpoint = checkpoint;
   slice.counts = added(slice.counts, counts);

@@ -260,21 +260,40 @@ describe("trouble with the database", () => {
     expect(run.merged.size).toBe(ALL);
   });
 
-  it("over one record's data costs that record only", async () => {
-    const deps = depsOf(run, crm, clock, { limits: { mergeRecords: 100 } });
-    const { mergePage } = deps.store;
-    deps.store.mergePage = (ref, page) => {
-      if (page.records.some((record) => record.crm_id === "accounts-3")) {
-        return Promise.reject(new DbFailure({ code: "23514", message: "violates check constraint" }));
-      }
-      return mergePage(ref, page);
-    };
-    expect(await runSlice(deps, { operation: "op", holder: "test" })).toBe("finished");
-    expect(run.merged.size).toBe(ALL - 1);
-    expect(run.rejected.get("accounts-3")).toMatch(/breaks a rule of our tables \(23514\)/);
-    expect(run.rejected.get("accounts-3")).not.toContain("constraint");
-    expect([...run.merged.values()].every((times) => times === 1)).toBe(true);
-  });
+  it.each([
+    [
+      { constraint: "crm_companies_name_check", table: "crm_companies" },
+      "23514",
+      "Salesforce's value does not fit here: Name is not allowed. Change it in Salesforce, then retry the failed records.",
+      "Name",
+    ],
+    [{ column: "name" }, "23502", /: Name is empty, and a record cannot be kept without it\./, "Name"],
+    [
+      { constraint: "crm_companies_slug_check", table: "crm_companies" },
+      "23514",
+      /: a value of this record is not allowed\./,
+      null,
+    ],
+    [{}, "22003", /: a value of this record is out of range\./, null],
+  ])(
+    "over one record's data (%o) costs that record only, and says so in a sentence",
+    async (about, code, message, field) => {
+      const deps = depsOf(run, crm, clock, { limits: { mergeRecords: 100 } });
+      const { mergePage } = deps.store;
+      deps.store.mergePage = (ref, page) => {
+        if (page.records.some((record) => record.crm_id === "accounts-3")) {
+          return Promise.reject(new DbFailure({ code, message: 'violates check constraint "x"', ...about }));
+        }
+        return mergePage(ref, page);
+      };
+      expect(await runSlice(deps, { operation: "op", holder: "test" })).toBe("finished");
+      expect(run.merged.size).toBe(ALL - 1);
+      expect(run.rejected.get("accounts-3")).toMatch(message);
+      const rejected = run.pages.flatMap((page) => page.rejected);
+      expect(rejected).toMatchObject([{ crm_id: "accounts-3", code: `sql_${code}`, field }]);
+      expect([...run.merged.values()].every((times) => times === 1)).toBe(true);
+    },
+  );
 
   it("that nobody foresaw ends the run with a sentence", async () => {
     run.before = (verb) => {

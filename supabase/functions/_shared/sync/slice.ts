@@ -11,6 +11,7 @@ import { prepare } from "./prepare.ts";
 import { NOTHING_SENT } from "./push/results.ts";
 import { keepSession, type SessionKeeper } from "./session.ts";
 import type { Claim, MergeCounts, PushCounts, RunRef, SyncStore } from "./store.ts";
+import { isRewinding, rewind } from "./undo.ts";
 
 export interface SliceLimits {
   /** Wall time after which no more is read. */
@@ -91,7 +92,7 @@ function openSlice(deps: SliceDeps, claim: Claim): Slice {
   const remainingMs = () => deadline - deps.now().getTime();
   const calls = deps.store.calls(claim.config_id, claim.crm_provider);
   const gate = openGate({ ...deps, store: calls, remainingMs }, claim.crm_provider, "incremental");
-  const checkpoint = parseCheckpoint(claim.checkpoint);
+  const checkpoint = isRewinding(claim) ? null : parseCheckpoint(claim.checkpoint);
   return {
     deps,
     claim,
@@ -143,18 +144,22 @@ function takenOver({ deps }: Slice): Ending {
 
 async function work(slice: Slice): Promise<Ending> {
   const { claim, deps, run } = slice;
-  if (claim.phases.length === 0) return failed(slice, NOTHING_TO_DO);
-  if (slice.checkpoint === null) await prepare(slice);
+  if (claim.operation !== "undo") {
+    if (claim.phases.length === 0) return failed(slice, NOTHING_TO_DO);
+    if (slice.checkpoint === null) await prepare(slice);
+  } else if (isRewinding(claim) && (await rewind(slice)) === "out_of_budget") return handedOver(slice);
   for (const phase of phasesLeft(slice.checkpoint, claim.phases)) {
     const end = await runPhase(slice, phase);
-    if (end === "out_of_budget") {
-      await deps.store.handOver(run);
-      return "handed_over";
-    }
+    if (end === "out_of_budget") return handedOver(slice);
     if (end === "refused") return failed(slice, REFUSED[phase]);
   }
   await deps.store.finish(run, slice.partial ? "partial" : "completed", slice.partial ? LEFT_OUT : null);
   return "finished";
+}
+
+async function handedOver({ deps, run }: Slice): Promise<Ending> {
+  await deps.store.handOver(run);
+  return "handed_over";
 }
 
 async function failed({ deps, run }: Slice, message: string): Promise<Ending> {

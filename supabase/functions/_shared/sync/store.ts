@@ -55,6 +55,8 @@ export interface SyncStore {
   beginPush(run: RunRef, entity: EntityType): Promise<number>;
   /** The next items that are due, or exactly those of certain records. They come again until they are settled. */
   takeOutbound(run: RunRef, entity: EntityType, limit: number, records?: readonly string[]): Promise<Taken>;
+  /** Takes back the next changes of the run that is undone, at most `limit`; answers whether any are left. */
+  undoPage(run: RunRef, limit: number): Promise<boolean>;
   settleOutbound(run: RunRef, entity: EntityType, results: readonly OutboundResult[]): Promise<PushCounts>;
   incrementalCursor(config: string, entity: EntityType): Promise<StoredHighWater | null>;
   upsertOwners(config: string, owners: readonly OwnerRow[]): Promise<void>;

@@ -27,7 +27,8 @@ export interface FakeRun {
   status: "queued" | "running" | Outcome | "cancelled";
   fence: number;
   slice: number;
-  checkpoint: Page["checkpoint"] | null;
+  /** A phase's, or the journal's. */
+  checkpoint: Page["checkpoint"] | { journal: number };
   message: string | null;
   resumeAt: string | null;
   /** Who has it; null when a slice gave it back. */
@@ -40,6 +41,8 @@ export interface FakeRun {
   connectionReason: string | null;
   pages: Page[];
   outbox: FakeOutbox;
+  /** Changes of the run that is undone, and how many of them have been taken back. */
+  journal: { size: number; undone: number };
   session: StoredSession;
   /** Runs before each verb; throwing is a crash. */
   before: (verb: string) => void;
@@ -62,6 +65,7 @@ export function newRun(): FakeRun {
     connectionReason: null,
     pages: [],
     outbox: new FakeOutbox(),
+    journal: { size: 0, undone: 0 },
     session: {
       environment: "production",
       instance_url: "https://crm.example",
@@ -191,6 +195,15 @@ export function storeOf(run: FakeRun, claim: Partial<Claim> = {}): SyncStore {
       const counts = run.outbox.settle(entity, results);
       run.before("settleOutbound committed");
       return counts;
+    },
+    async undoPage(ref, limit) {
+      guarded("undoPage", ref.fence);
+      if (run.checkpoint !== null && !("journal" in run.checkpoint)) throw new Error("The undo would begin anew.");
+      const left = run.journal.size - run.journal.undone;
+      run.journal.undone += Math.min(limit, left);
+      run.checkpoint = { journal: run.journal.undone };
+      run.before("undoPage committed");
+      return left > limit;
     },
     plan: {
       page: () => Promise.reject(new Error("not part of a sync")),

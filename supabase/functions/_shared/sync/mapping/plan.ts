@@ -26,6 +26,8 @@ export interface MergeRecord {
   contact?: string | null;
   owner?: string | null;
   stage?: { pipeline: string; id: string };
+  /** The connection's filter leaves it out: merged where it is linked, else passed over. */
+  only_linked?: true;
 }
 
 export interface Rejection {
@@ -34,6 +36,7 @@ export interface Rejection {
   message: string;
   /** The CRM's, as the message names it. */
   field: string | null;
+  only_linked?: true;
 }
 
 export type Mapped = { record: MergeRecord; rejected?: never } | { rejected: Rejection; record?: never };
