@@ -25,6 +25,8 @@ export default defineConfig({
           include: ["packages/local-stack/test/**/*.test.ts"],
           globalSetup: ["packages/local-stack/test/support/global-setup.ts"],
           maxWorkers: 2,
+          // Starting a stack takes seconds, and many times that on a busy machine.
+          testTimeout: 120_000,
           sequence: { groupOrder: 1 },
         },
       },

@@ -19,6 +19,7 @@ export interface BedOptions {
 
 /** A new local Supabase with one mock CRM of generated records: nothing else runs beside what is measured. */
 export interface Bed {
+  provider: Provider;
   stack: Stack;
   mock: MockProcess;
   returnUrl: string;
@@ -46,7 +47,7 @@ export async function withBed<T>(options: BedOptions, run: (bed: Bed) => Promise
     undo.push(() => mock.stop());
     const page = await startReturnPage(ports.returnPage);
     undo.push(() => page.close());
-    return await run({ stack, mock, returnUrl: page.url });
+    return await run({ provider, stack, mock, returnUrl: page.url });
   } finally {
     for (const step of undo.reverse()) await step();
   }

@@ -77,3 +77,43 @@ export async function checkProjectJobs(report: Report, sql: postgres.Sql): Promi
     expected.length === 0 ? "the migrations schedule no job by name" : `missing: ${missing.join(", ")}`,
   );
 }
+
+/** A connection that has been due for three hours, so that the project's own job has something to start. */
+export async function makeDueConnection(sql: postgres.Sql): Promise<string> {
+  await sql`
+    select vault.create_secret('http://127.0.0.1:9', 'project_url')
+    where not exists (select from vault.secrets where name = 'project_url')`;
+  const [workspace] = await sql<{ id: string }[]>`
+    insert into public.workspaces (name, slug) values ('Lane', 'debian-pg-lane') returning id`;
+  const [config] = await sql<{ id: string }[]>`
+    insert into public.crm_sync_configs (workspace_id, crm_provider, name, external_account_id, oauth_instance_url)
+    values (${workspace?.id ?? null}, 'hubspot', 'Lane', 'debian-pg-lane', 'https://hubspot.example')
+    returning id`;
+  await sql`update public.crm_sync_configs set next_sync_at = now() - interval '3 hours' where name = 'Lane'`;
+  return config?.id ?? "";
+}
+
+/** Waits until pg_cron has run the project's schedule, and looks what came of it. */
+export async function checkSchedule(
+  report: Report,
+  sql: postgres.Sql,
+  config: string,
+  signal: AbortSignal,
+): Promise<void> {
+  let runs: { trigger: string }[] = [];
+  const started = async () => {
+    signal.throwIfAborted();
+    runs = await sql<{ trigger: string }[]>`select trigger from public.crm_sync_operations where config_id = ${config}`;
+    return runs.length > 0;
+  };
+  await until(started, PATIENCE_MS, 250);
+  const [job] = await sql<{ status: string; return_message: string }[]>`
+    select d.status, d.return_message from cron.job j join cron.job_run_details d on d.jobid = j.jobid
+    where j.jobname = 'crm-schedule' order by d.runid desc limit 1`;
+  const seen = JSON.stringify({ runs, job });
+  report.check("the job crm-schedule started one run for three missed hours", runs.length === 1, seen);
+  report.check("it says that the schedule did it", runs[0]?.trigger === "schedule", seen);
+  const [next] = await sql<{ later: boolean }[]>`
+    select next_sync_at > now() as later from public.crm_sync_configs where id = ${config}`;
+  report.check("the connection's next time is ahead", next?.later === true);
+}

@@ -3,7 +3,7 @@ import { applyMigrations, bootstrapDatabase, databaseUrl, messageOf, Shutdown } 
 import pc from "picocolors";
 import postgres from "postgres";
 import { PROJECT_ROOT } from "../lib/workbench.ts";
-import { checkProbe, checkProjectJobs, scheduleProbe } from "./cron.ts";
+import { checkProbe, checkProjectJobs, checkSchedule, makeDueConnection, scheduleProbe } from "./cron.ts";
 import { createExtensions } from "./extensions.ts";
 import { lintFunctions, lintTriggers } from "./lint.ts";
 import { installPackages } from "./packages.ts";
@@ -42,12 +42,14 @@ async function runChecks({ report, shutdown, signal }: Lane, port: number): Prom
   await scheduleProbe(sql);
   report.step("pgTAP with pg_prove");
   await runPgProve(report, port, signal);
+  const due = await makeDueConnection(sql);
   report.step("Linting the functions with plpgsql_check");
   await lintFunctions(report, port, signal);
   await lintTriggers(report, sql);
   report.step("Watching pg_cron");
   await checkProjectJobs(report, sql);
   await checkProbe(report, sql, signal);
+  await checkSchedule(report, sql, due, signal);
 }
 
 /** The server's log goes with the workspace, so its end is shown when something broke. */

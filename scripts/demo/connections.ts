@@ -47,7 +47,7 @@ export async function syncOne(
   const bars = console.progress(`Syncing ${PROVIDER_NAMES[provider]} …`);
   const started = performance.now();
   try {
-    const operation = await runSync(client, configId, bars.show);
+    const operation = await runSync(client, configId, bars.show, { direction: "from_crm" });
     const seconds = Math.round((performance.now() - started) / 10) / 100;
     if (operation.status === "failed" || operation.status === "paused") {
       throw new Error(

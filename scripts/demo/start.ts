@@ -9,12 +9,14 @@ import { type DemoOptions, HELP, readOptions } from "./options.ts";
 import { formatCount, renderPipeline } from "./render.ts";
 import { type DemoWorkspace, seedDemo } from "./seed.ts";
 import { type PipelineTotals, readPipeline } from "./summary.ts";
+import { keepApart, showTwoWay, type TwoWayMoment } from "./two-way.ts";
 
 interface DemoResult {
   salesforce: ConnectionResult;
   hubspot: ConnectionResult;
   pipeline: PipelineTotals;
   pipeline_all: PipelineTotals;
+  two_way: TwoWayMoment;
 }
 
 function endpointOf({ stack }: Workbench) {
@@ -24,10 +26,12 @@ function endpointOf({ stack }: Workbench) {
 async function runDemo(workbench: Workbench, workspace: DemoWorkspace, console: DemoConsole): Promise<DemoResult> {
   console.step("Connecting Salesforce and HubSpot through their consent pages …");
   const configs = await connectBoth(workbench, workspace);
+  await keepApart(workspace.owner, [configs.salesforce, configs.hubspot]);
   const salesforce = await syncOne("salesforce", configs.salesforce, workspace.owner, console);
   const hubspot = await syncOne("hubspot", configs.hubspot, workspace.owner, console);
   const pipeline = await readPipeline(workspace.owner, workspace.id);
-  return { salesforce, hubspot, pipeline: pipeline.salesforce, pipeline_all: pipeline.all };
+  const two_way = await showTwoWay(workspace, configs.salesforce, workbench.mocks.salesforce.url);
+  return { salesforce, hubspot, pipeline: pipeline.salesforce, pipeline_all: pipeline.all, two_way };
 }
 
 function showSummary(result: DemoResult, console: DemoConsole): void {
@@ -43,6 +47,11 @@ function showSummary(result: DemoResult, console: DemoConsole): void {
   console.say(renderPipeline("Pipeline from Salesforce", result.pipeline));
   console.say();
   console.say(renderPipeline("Pipeline of the whole workspace", result.pipeline_all));
+  console.say();
+  const { deal, in_salesforce, seconds } = result.two_way;
+  console.say(
+    `  Two-way: the next step of "${deal}", edited here, in Salesforce ${seconds} s later: "${in_salesforce}"`,
+  );
 }
 
 function showHowToUse(workbench: Workbench, workspace: DemoWorkspace, console: DemoConsole): void {

@@ -73,11 +73,18 @@ function idleGuard(idleMs: number) {
   return { heard, silent, stop: () => clearTimeout(timer) };
 }
 
+/** Left out, direction and entities are the connection's. */
+export interface SyncRequest {
+  direction?: "bidirectional" | "to_crm" | "from_crm";
+  entities?: EntityType[];
+}
+
 /** Starts one sync through the RPC and follows it over Realtime to its end. */
 export async function runSync(
   client: Client,
   configId: string,
   onProgress: (operation: Operation) => void,
+  request: SyncRequest = {},
 ): Promise<Operation> {
   const seen = new Map<string, Operation>();
   let wanted: string | null = null;
@@ -95,7 +102,7 @@ export async function runSync(
   };
   const unsubscribe = await subscribe(client, configId, receive);
   try {
-    const { data, error } = await client.rpc("crm_start_sync", { config_id: configId });
+    const { data, error } = await client.rpc("crm_start_sync", { config_id: configId, ...request });
     if (error) throw new Error(error.message, { cause: error });
     wanted = (data as unknown as Operation).id;
     guard.heard();

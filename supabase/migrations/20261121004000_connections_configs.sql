@@ -38,7 +38,7 @@ comment on table public.crm_sync_configs is 'A connected CRM of one workspace: w
 comment on column public.crm_sync_configs.external_account_id is 'Salesforce organisation id or HubSpot portal id; one connection per workspace and account.';
 comment on column public.crm_sync_configs.sync_entities is 'Entities to sync, in any order; a run takes accounts before contacts before opportunities.';
 comment on column public.crm_sync_configs.sync_rules is
-  '{"delete_when_deleted": bool (default false), "create_when_missing": bool (default true), "phone_country": "DE", "<entity>": {"field_strategies": {"<app field>": "crm_wins"}}}';
+  'create_when_missing, create_in_crm, delete_when_deleted, delete_in_crm: bool; phone_country; schedule: {time_zone, daily_at, minute}; "<entity>": {field_strategies, filter, exclude_fields, external_id_field}. What they mean stands in docs/operations.md; private.crm_sync_rules_problem checks them.';
 comment on column public.crm_sync_configs.conflict_resolution is
   'What happens to a field that both sides changed. crm-wins, system-wins, timestamp and manual are accepted and stored under the names of the check.';
 comment on column public.crm_sync_configs.status_reason is 'Why the connection is in error or paused, in words for people.';
@@ -48,6 +48,8 @@ create function private.check_sync_settings() returns trigger
 language plpgsql
 set search_path = ''
 as $$
+declare
+  v_problem text;
 begin
   new.conflict_resolution := case new.conflict_resolution
     when 'crm-wins' then 'crm_wins'
@@ -56,22 +58,11 @@ begin
     when 'manual' then 'manual_review'
     else new.conflict_resolution
   end;
-  if exists (
-    select from jsonb_each(case when jsonb_typeof(new.sync_rules) = 'object' then new.sync_rules else '{}' end) r
-    where case
-      when r.key in ('delete_when_deleted', 'create_when_missing') then jsonb_typeof(r.value) <> 'boolean'
-      when r.key = 'phone_country' then r.value::text !~ '^"[A-Z]{2}"$'
-      when r.key not in ('accounts', 'contacts', 'opportunities') then true
-      when jsonb_typeof(r.value) <> 'object' then true
-      when r.value - 'field_strategies'::text <> '{}' then true
-      when jsonb_typeof(coalesce(r.value -> 'field_strategies', '{}')) <> 'object' then true
-      else exists (
-        select from jsonb_each(coalesce(r.value -> 'field_strategies', '{}')) f
-        where f.value not in ('"last_write_wins"', '"crm_wins"', '"app_wins"', '"manual_review"'))
-    end)
-  then
-    raise exception 'These sync rules cannot be followed.' using errcode = 'PC004',
-      hint = 'delete_when_deleted and create_when_missing are true or false; phone_country is a code such as DE; accounts, contacts and opportunities hold field_strategies, each last_write_wins, crm_wins, app_wins or manual_review.';
+  if jsonb_typeof(new.sync_rules) = 'object' then
+    v_problem := private.crm_sync_rules_problem(new.id, new.sync_rules);
+  end if;
+  if v_problem is not null then
+    raise exception 'These sync rules cannot be followed.' using errcode = 'PC004', hint = v_problem;
   end if;
   return new;
 end
@@ -140,7 +131,7 @@ create table public.crm_audit_log (
 create index crm_audit_log_workspace_idx on public.crm_audit_log (workspace_id, created_at desc);
 create index crm_audit_log_config_idx on public.crm_audit_log (workspace_id, config_id);
 create index crm_audit_log_actor_idx on public.crm_audit_log (actor_id);
-comment on table public.crm_audit_log is 'Who connected, configured, paused, resumed or disconnected a CRM, and when.';
+comment on table public.crm_audit_log is 'Who connected, configured, ran, paused, resumed, retried, disconnected or removed a CRM, and when.';
 
 alter table public.crm_audit_log enable row level security;
 alter table public.crm_audit_log force row level security;
@@ -150,13 +141,13 @@ create policy "Admins can read their workspace's audit log"
 revoke all on public.crm_audit_log from public, anon, authenticated, service_role;
 grant select on public.crm_audit_log to authenticated, service_role;
 
--- Address and browser are known when the act came through the API.
+-- Address and browser are known when the act came through the API; the functions hand on the headers they were called with.
 create function private.crm_audit(p_config uuid, p_action text, p_detail jsonb default '{}') returns void
 language sql
 set search_path = ''
 as $$
   insert into public.crm_audit_log (workspace_id, config_id, actor_id, action, detail, ip_address, user_agent)
-  select c.workspace_id, c.id, private.actor_id(), p_action, p_detail, h.headers ->> 'x-forwarded-for', h.headers ->> 'user-agent'
+  select c.workspace_id, c.id, private.actor_id(), p_action, p_detail, left(h.headers ->> 'x-forwarded-for', 200), left(h.headers ->> 'user-agent', 500)
   from public.crm_sync_configs c
   cross join (select nullif(current_setting('request.headers', true), '')::jsonb as headers) h
   where c.id = p_config

@@ -41,7 +41,7 @@ begin
   select s.decrypted_secret into v_secret from vault.decrypted_secrets s where s.name = p_name;
   if v_secret is null then
     raise exception 'The secret "%" is not set in Vault.', p_name
-      using errcode = 'PC005', hint = format('select vault.create_secret(''…'', %L)', p_name);
+      using errcode = 'PC011', hint = format('select vault.create_secret(''…'', %L)', p_name);
   end if;
   return v_secret;
 end
@@ -125,6 +125,14 @@ begin
 end
 $$;
 
+-- One refresh at a time per connection over all workers; the lock goes with the transaction, or with a crash.
+create function private.crm_lock_tokens(p_config uuid) returns void
+language sql
+set search_path = ''
+as $$
+  select pg_advisory_xact_lock(hashtextextended('crm_tokens:' || p_config, 0))
+$$;
+
 -- The first tokens of a connection, or those of a reconnect: these win over whatever is stored. The version goes on
 -- counting, so a refresh that began before the reconnect cannot overwrite them.
 create function private.crm_keep_tokens(p_config uuid, p_tokens jsonb) returns void
@@ -154,5 +162,5 @@ as $$
 $$;
 
 revoke execute on function private.vault_secret(text), private.crm_client_secret(text), private.crm_session(uuid),
-  private.crm_token_secret(jsonb, text), private.crm_store_tokens(uuid, int, jsonb), private.crm_keep_tokens(uuid, jsonb),
+  private.crm_token_secret(jsonb, text), private.crm_lock_tokens(uuid), private.crm_store_tokens(uuid, int, jsonb), private.crm_keep_tokens(uuid, jsonb),
   private.crm_connection_failed(uuid, text) from public, anon, authenticated, service_role;

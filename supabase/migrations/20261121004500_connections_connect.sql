@@ -14,6 +14,21 @@ alter table private.crm_owners enable row level security;
 revoke all on private.crm_owners from public, anon, authenticated, service_role;
 comment on column private.crm_owners.member_id is 'Looked up by e-mail at each run. No foreign key: whether the member still exists is asked when a record is written.';
 
+-- Who connected, as an owner of records. HubSpot numbers its owners apart from its users, so there the address tells.
+create function private.crm_current_owner(p_config uuid) returns text
+language sql
+stable
+set search_path = ''
+as $$
+  select o.crm_user_id
+  from public.crm_sync_configs c
+  join private.crm_owners o on o.config_id = c.id
+    and case c.crm_provider when 'hubspot' then o.email = lower(btrim(c.oauth_user_email)) else o.crm_user_id = c.oauth_user_id end
+  where c.id = p_config
+  order by o.crm_user_id
+  limit 1
+$$;
+
 create function private.crm_upsert_owners(p_config uuid, p_owners jsonb) returns void
 language sql
 set search_path = ''
@@ -84,6 +99,7 @@ begin
 
   perform private.crm_keep_tokens(v_config, p_tokens);
   perform private.crm_upsert_owners(v_config, p_owners);
+  perform private.crm_keep_time_zone(v_config, p_account ->> 'time_zone');
   -- A reconnect keeps the mappings as the admin left them, deleted ones included.
   if v_is_new then
     perform private.crm_insert_mappings(v_config, p_mappings, p_stages);
@@ -105,6 +121,8 @@ declare
 begin
   perform private.require_role(v_workspace, 'admin', p_actor);
   perform set_config('pipeline_crm.actor', p_actor::text, true);
+  -- A refresh that is under way ends first: a refresh token that it gets after this look would live on at the CRM.
+  perform private.crm_lock_tokens(p_config);
   update public.crm_sync_configs c
   set status = 'disconnected', status_reason = 'Disconnected by a person.', next_sync_at = null
   where c.id = p_config;
@@ -131,7 +149,7 @@ as $$
 $$;
 
 revoke execute on function
-  private.crm_upsert_owners(uuid, jsonb), private.crm_insert_mappings(uuid, jsonb, jsonb),
+  private.crm_current_owner(uuid), private.crm_upsert_owners(uuid, jsonb), private.crm_insert_mappings(uuid, jsonb, jsonb),
   private.crm_connect(uuid, uuid, text, text, jsonb, jsonb, jsonb, jsonb, jsonb),
   private.crm_disconnect(uuid, uuid), private.crm_forget_credentials(uuid)
   from public, anon, authenticated, service_role;

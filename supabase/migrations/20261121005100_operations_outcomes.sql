@@ -23,10 +23,14 @@ create table public.crm_sync_errors (
 create unique index crm_sync_errors_open_record_uq on public.crm_sync_errors (config_id, entity_type, crm_record_id)
   where status = 'open' and crm_record_id is not null;
 create unique index crm_sync_errors_open_run_uq on public.crm_sync_errors (operation_id, entity_type, code) nulls not distinct
-  where status = 'open' and crm_record_id is null;
+  where status = 'open' and crm_record_id is null and record_id is null;
+create unique index crm_sync_errors_open_push_uq on public.crm_sync_errors (config_id, entity_type, record_id)
+  where status = 'open' and direction = 'push';
+create index crm_sync_errors_push_idx on public.crm_sync_errors (config_id, entity_type, record_id) where direction = 'push' and status <> 'resolved';
 create index crm_sync_errors_config_idx on public.crm_sync_errors (workspace_id, config_id, status, last_seen_at desc);
 create index crm_sync_errors_operation_idx on public.crm_sync_errors (workspace_id, operation_id);
 comment on table public.crm_sync_errors is 'Records that could not be synced, and runs that were disturbed, each with the reason. One open row per record.';
+comment on column public.crm_sync_errors.crm_record_id is 'Of a record that could not be read. One that could not be written names ours, in record_id.';
 comment on column public.crm_sync_errors.field is 'The CRM''s field, where the mapping knows it.';
 
 create table public.crm_sync_conflicts (
@@ -46,11 +50,17 @@ create table public.crm_sync_conflicts (
     check (resolution_strategy in ('use_app', 'use_crm', 'manual', 'last_write_wins', 'crm_wins', 'app_wins', 'agreed')),
   resolved_by uuid references auth.users (id) on delete set null,
   resolved_at timestamptz,
+  origin text not null default 'sync' check (origin in ('sync', 'undo')),
+  crm_values jsonb not null default '{}',
+  resolved_data jsonb,
+  applied_at timestamptz,
   detected_at timestamptz not null default now(),
   foreign key (workspace_id, config_id) references public.crm_sync_configs (workspace_id, id) on delete cascade,
   foreign key (workspace_id, operation_id) references public.crm_sync_operations (workspace_id, id) on delete set null (operation_id)
 );
 create unique index crm_sync_conflicts_pending_uq on public.crm_sync_conflicts (config_id, entity_type, crm_record_id) where status = 'pending';
+create index crm_sync_conflicts_unapplied_idx on public.crm_sync_conflicts (config_id, entity_type, crm_record_id)
+  where status = 'resolved' and applied_at is null and resolution_strategy in ('use_app', 'use_crm', 'manual');
 create index crm_sync_conflicts_workspace_idx on public.crm_sync_conflicts (workspace_id, status, detected_at desc);
 create index crm_sync_conflicts_config_idx on public.crm_sync_conflicts (workspace_id, config_id, detected_at desc);
 create index crm_sync_conflicts_record_idx on public.crm_sync_conflicts (config_id, entity_type, crm_record_id);
@@ -59,6 +69,11 @@ create index crm_sync_conflicts_resolved_by_idx on public.crm_sync_conflicts (re
 comment on table public.crm_sync_conflicts is
   'Fields that both sides changed. pending ones wait for a person and keep both values; the others record what the strategy decided.';
 comment on column public.crm_sync_conflicts.app_data is 'Our values of the conflicting fields; crm_data the CRM''s, base what both last agreed on.';
+comment on column public.crm_sync_conflicts.crm_values is 'The values of crm_data as the CRM writes them: unchanged in spelling, relations as its ids.';
+comment on column public.crm_sync_conflicts.origin is 'undo: not both sides changed it, a run was taken back on one of them.';
+comment on column public.crm_sync_conflicts.resolved_data is 'The values a person chose.';
+comment on column public.crm_sync_conflicts.applied_at is
+  'When both sides were seen to have what a person chose. Until then a new difference in these fields opens the conflict again.';
 
 -- The link of a CRM record to ours, with the base: the values both sides last agreed on, as the CRM writes them.
 -- Relations are kept in it under $company, $contact and $owner, as ids of the CRM.
@@ -71,6 +86,7 @@ create table private.crm_record_links (
   base jsonb not null,
   crm_modified_at text,
   crm_deleted_at timestamptz,
+  deleted_by text check (deleted_by in ('app', 'crm')),
   merged_at timestamptz,
   app_edited_at timestamptz,
   has_conflict boolean not null default false,
@@ -82,7 +98,8 @@ create table private.crm_record_links (
   unique (record_id, config_id, entity_type)
 )
 -- Room on each page for the base to change in place.
-with (fillfactor = 85);
+with (fillfactor = 50);
+comment on column private.crm_record_links.deleted_by is 'Who deleted the record in the CRM: a deletion here that was pushed, or the CRM itself.';
 comment on column private.crm_record_links.merged_at is 'updated_at of our row as the last merge left it: a later one means somebody edited since.';
 comment on column private.crm_record_links.app_edited_at is 'When our side was last edited before the merge that wrote merged_at, while edits of ours are not yet at the CRM.';
 create index crm_record_links_matched_idx on private.crm_record_links (config_id, entity_type, matched_on) where matched_on is not null;
@@ -96,25 +113,27 @@ create table private.crm_journal (
   entity_type text not null,
   record_id uuid not null,
   crm_record_id text not null,
+  side text not null default 'app' check (side in ('app', 'crm')),
   action text not null check (action in ('created', 'linked', 'unlinked', 'updated', 'deleted', 'restored')),
   before jsonb,
   after jsonb,
   overruled jsonb,
   created_at timestamptz not null default now()
 );
-create index crm_journal_operation_idx on private.crm_journal (operation_id);
+create index crm_journal_operation_idx on private.crm_journal (operation_id, id);
 create index crm_journal_record_idx on private.crm_journal (record_id);
-comment on table private.crm_journal is 'Every change a merge made to our records: fields before and after. Undo and audit read it.';
+comment on table private.crm_journal is 'Every change a sync made, to our records (side app) or the CRM''s (side crm): fields before and after. Undo and audit read it.';
+comment on column private.crm_journal.side is 'Where the change was made. On the side of the CRM, before and after are as the base keeps values: relations as its ids.';
 comment on column private.crm_journal.overruled is 'Values that lost a conflict, {field: {"app": …, "crm": …}}: nothing is lost without a trace.';
 
 create table private.crm_cursors (
   config_id uuid not null references public.crm_sync_configs (id) on delete cascade,
   entity_type text not null,
-  cursor jsonb not null,
+  cursor jsonb,
   updated_at timestamptz not null default now(),
   primary key (config_id, entity_type)
 );
-comment on table private.crm_cursors is 'How far each entity has been read: modified time as the CRM wrote it, and id.';
+comment on table private.crm_cursors is 'Entities that have been read to the end once, and how far: modified time as the CRM wrote it, and id; null where nothing was there.';
 
 -- A relation to a record that has not arrived yet.
 create table private.crm_pending_relations (

@@ -33,7 +33,8 @@ as $$
     coalesce((
       select jsonb_agg(to_jsonb(s) - '{config_id,workspace_id,created_at,updated_at}'::text[] order by s.crm_pipeline_id, s.position)
       from public.crm_stage_mappings s where s.config_id = p_config), '[]'),
-    (select jsonb_build_object('sync_rules', c.sync_rules, 'conflict_resolution', c.conflict_resolution, 'sync_direction', c.sync_direction)
+    (select jsonb_build_object('sync_rules', c.sync_rules, 'conflict_resolution', c.conflict_resolution, 'sync_direction', c.sync_direction,
+       'crm_user', private.crm_current_owner(c.id))
      from public.crm_sync_configs c where c.id = p_config)
 $$;
 
@@ -87,6 +88,13 @@ begin
   where s.operation_id = v_id;
   -- A page that kills its worker each time must not be tried for ever.
   if (select s.crashes > 5 from private.crm_operation_state s where s.operation_id = v_id) then
+    -- The connection comes before the state, which is held here already: where it is not free, the next claim ends the run.
+    perform from public.crm_sync_configs c
+    where c.id = (select o.config_id from public.crm_sync_operations o where o.id = v_id)
+    for no key update skip locked;
+    if not found then
+      return;
+    end if;
     update public.crm_sync_operations o set status = 'running', started_at = coalesce(o.started_at, v_now) where o.id = v_id;
     perform private.crm_finish(v_id, (select s.fence from private.crm_operation_state s where s.operation_id = v_id), 'failed',
       'The sync stopped unexpectedly several times at the same place.');
@@ -118,6 +126,19 @@ begin
   perform private.crm_check_fence(p_operation, p_fence);
   update private.crm_operation_state s
   set lease_expires_at = clock_timestamp() + make_interval(secs => p_lease_seconds), updated_at = clock_timestamp()
+  where s.operation_id = p_operation;
+end
+$$;
+
+-- Where a phase that merges no pages has come to. Getting there is a sign of life.
+create function private.crm_keep_checkpoint(p_operation uuid, p_fence bigint, p_checkpoint jsonb) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform private.crm_check_fence(p_operation, p_fence);
+  update private.crm_operation_state s
+  set checkpoint = p_checkpoint, crashes = 0, updated_at = clock_timestamp()
   where s.operation_id = p_operation;
 end
 $$;
@@ -156,6 +177,6 @@ $$;
 
 revoke execute on function
   private.crm_check_fence(uuid, bigint), private.crm_claim_settings(uuid), private.crm_phases(text[], text, text), private.crm_claim(uuid, text, int),
-  private.crm_renew(uuid, bigint, int), private.crm_yield(uuid, bigint), private.crm_fence_off(uuid),
+  private.crm_renew(uuid, bigint, int), private.crm_keep_checkpoint(uuid, bigint, jsonb), private.crm_yield(uuid, bigint), private.crm_fence_off(uuid),
   private.crm_incremental_cursor(uuid, text)
   from public, anon, authenticated, service_role;

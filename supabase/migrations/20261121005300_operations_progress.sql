@@ -52,28 +52,71 @@ declare
 begin
   insert into public.crm_sync_errors as e (workspace_id, config_id, operation_id, entity_type, kind, code, message)
   values (v_operation.workspace_id, v_operation.config_id, p_operation, p_entity, p_kind, p_code, p_message)
-  on conflict (operation_id, entity_type, code) where status = 'open' and crm_record_id is null do update
+  on conflict (operation_id, entity_type, code) where status = 'open' and crm_record_id is null and record_id is null do update
   set attempts = e.attempts + 1, message = excluded.message, kind = excluded.kind, last_seen_at = clock_timestamp();
 end
 $$;
 
--- Counts of a run per entity, from its logs.
+-- What an undo came to in all: nothing for other runs.
+create function private.crm_undo_totals(p_operation uuid) returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select case when o.operation = 'undo' then (
+    select jsonb_build_object('restored', coalesce(sum(g.records_created + g.records_updated + g.records_deleted), 0),
+      'kept_because_edited', coalesce(sum(g.records_skipped), 0), 'failed', coalesce(sum(g.records_failed), 0))
+    from public.crm_sync_logs g where g.operation_id = o.id) else '{}' end
+  from public.crm_sync_operations o
+  where o.id = p_operation
+$$;
+
+-- One log as an object of counts.
+create function private.crm_counts(p_log public.crm_sync_logs) returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'processed', p_log.records_processed, 'created', p_log.records_created, 'updated', p_log.records_updated,
+    'unchanged', p_log.records_unchanged, 'deleted', p_log.records_deleted, 'failed', p_log.records_failed,
+    'skipped', p_log.records_skipped, 'conflicts', p_log.conflicts_detected)
+$$;
+
+-- Counts of a run per entity, from its logs: those of the pull, and under push those of what went to the CRM.
 create function private.crm_results(p_operation uuid) returns jsonb
 language sql
 stable
 set search_path = ''
 as $$
-  select coalesce(jsonb_object_agg(l.entity_type, jsonb_build_object(
-    'processed', l.processed, 'created', l.created, 'updated', l.updated, 'unchanged', l.unchanged, 'deleted', l.deleted,
-    'failed', l.failed, 'skipped', l.skipped, 'conflicts', l.conflicts)), '{}')
+  select coalesce(jsonb_object_agg(e.entity_type, e.counts), '{}') || private.crm_undo_totals(p_operation)
   from (
-    select g.entity_type, sum(g.records_processed) as processed, sum(g.records_created) as created, sum(g.records_updated) as updated,
-      sum(g.records_unchanged) as unchanged, sum(g.records_deleted) as deleted, sum(g.records_failed) as failed,
-      sum(g.records_skipped) as skipped, sum(g.conflicts_detected) as conflicts
+    select g.entity_type, jsonb_object_agg(k.key, k.value) as counts
     from public.crm_sync_logs g
+    cross join lateral jsonb_each(
+      case g.sync_direction when 'push' then jsonb_build_object('push', private.crm_counts(g)) else private.crm_counts(g) end) k
     where g.operation_id = p_operation
     group by g.entity_type
-  ) l
+  ) e
+$$;
+
+-- The failures of a run by cause, the most frequent first, each with one of its sentences.
+create function private.crm_error_details(p_operation uuid, p_entity text, p_direction text) returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_agg(to_jsonb(c) order by c.records desc, c.code)
+  from (
+    select e.code, e.field, count(*) as records, min(e.message) as message
+    from public.crm_sync_errors e
+    join public.crm_sync_operations o on o.id = e.operation_id
+    where e.workspace_id = o.workspace_id and e.operation_id = p_operation and e.entity_type = p_entity and e.direction = p_direction
+      and e.status <> 'resolved' and num_nonnulls(e.crm_record_id, e.record_id) > 0
+    group by e.code, e.field
+    order by count(*) desc, e.code
+    limit 20
+  ) c
 $$;
 
 -- What a log says of itself when its run has ended.
@@ -87,7 +130,8 @@ as $$
       when p_outcome = 'failed' then 'failed'
       else 'partial'
     end,
-    completed_at = clock_timestamp(),
+    error_message = case when l.records_failed > 0 then format('%s records could not be synced.', l.records_failed) end,
+    error_details = private.crm_error_details(l.operation_id, l.entity_type, l.sync_direction), completed_at = clock_timestamp(),
     sync_duration_ms = (extract(epoch from clock_timestamp() - l.started_at) * 1000)::int
   where l.operation_id = p_operation and l.completed_at is null
 $$;
@@ -100,10 +144,15 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  v_operation public.crm_sync_operations := private.crm_check_fence(p_operation, p_fence);
+  v_operation public.crm_sync_operations;
   v_failed int;
   v_outcome text := p_outcome;
 begin
+  -- The order of locks: see operations_control.
+  perform from public.crm_sync_configs c
+  where c.id = (select o.config_id from public.crm_sync_operations o where o.id = p_operation)
+  for no key update;
+  v_operation := private.crm_check_fence(p_operation, p_fence);
   if p_outcome not in ('completed', 'partial', 'failed', 'paused') then
     raise exception 'A run cannot end as "%".', p_outcome using errcode = 'PC004';
   end if;
@@ -120,22 +169,36 @@ begin
   end if;
   perform private.crm_close_logs(p_operation, v_outcome);
   update public.crm_sync_operations o
-  set status = v_outcome, completed_at = clock_timestamp(), results = private.crm_results(p_operation),
+  set status = v_outcome, completed_at = clock_timestamp(),
+    results = case o.operation when 'plan' then private.crm_plan_totals(p_operation) else private.crm_results(p_operation) end,
     progress = o.progress || '{"eta_seconds": 0}',
     error_message = coalesce(p_error_message, case when v_failed > 0 then format('%s records could not be synced.', v_failed) end)
   where o.id = p_operation
   returning o.* into v_operation;
+  if v_operation.operation <> 'plan' then
+    perform private.crm_note_outcome(v_operation, p_outcome);
+  end if;
+  perform private.crm_follow_up(p_operation);
+end
+$$;
+
+-- What a run that has ended means for its connection. A plan did nothing, so it means nothing.
+create function private.crm_note_outcome(p_operation public.crm_sync_operations, p_outcome text) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
   update public.crm_sync_configs c
-  set last_sync_at = v_operation.completed_at, last_sync_error = v_operation.error_message,
-    last_sync_status = case v_outcome when 'completed' then 'success' else v_outcome end
-  where c.id = v_operation.config_id;
+  set last_sync_at = p_operation.completed_at, last_sync_error = p_operation.error_message,
+    last_sync_status = case p_operation.status when 'completed' then 'success' else p_operation.status end
+  where c.id = p_operation.config_id;
   -- A run that got through shows that what disturbed it, or an earlier one, has passed. One that left something out says
   -- so in its own errors, which take the place of those before.
   update public.crm_sync_errors e
   set status = 'resolved', last_seen_at = clock_timestamp()
-  where e.workspace_id = v_operation.workspace_id and e.config_id = v_operation.config_id
-    and e.status = 'open' and e.crm_record_id is null
-    and (p_outcome = 'completed' or p_outcome = 'partial' and e.operation_id is distinct from p_operation);
+  where e.workspace_id = p_operation.workspace_id and e.config_id = p_operation.config_id
+    and e.status = 'open' and e.crm_record_id is null and e.record_id is null
+    and (p_outcome = 'completed' or p_outcome = 'partial' and e.operation_id is distinct from p_operation.id);
 end
 $$;
 
@@ -159,6 +222,9 @@ $$;
 
 revoke execute on function
   private.crm_progress(jsonb, text, jsonb, timestamptz), private.crm_set_totals(uuid, bigint, jsonb),
-  private.crm_note_error(uuid, bigint, text, text, text, text), private.crm_results(uuid), private.crm_close_logs(uuid, text),
-  private.crm_finish(uuid, bigint, text, text, timestamptz), private.crm_stop_run(uuid, text)
+  private.crm_note_error(uuid, bigint, text, text, text, text), private.crm_counts(public.crm_sync_logs), private.crm_undo_totals(uuid),
+  private.crm_results(uuid),
+  private.crm_error_details(uuid, text, text), private.crm_close_logs(uuid, text),
+  private.crm_finish(uuid, bigint, text, text, timestamptz), private.crm_note_outcome(public.crm_sync_operations, text),
+  private.crm_stop_run(uuid, text)
   from public, anon, authenticated, service_role;

@@ -2,7 +2,8 @@
 -- here; only the write step touches records, and every step works on the page as a set.
 --
 --   begin    fence, settings, lock                       read     page ⟕ links; unchanged records leave here
---   check    values that would not fit → errors          split    earlier matches by a key that turns out to be shared
+--   check    values that would not fit → errors          survivors records merged into others in the CRM
+--   split    earlier matches by a key that turns out to be shared
 --   match    first meeting: same domain or e-mail, else new
 --   creates / compare / deletes → changes                write    insert and update records
 --   keep     links, journal, conflicts, notes, relations, errors   count    logs, progress, checkpoint, cursor
@@ -25,7 +26,8 @@ create type private.crm_merge_ours as (record_id uuid, updated_at timestamptz, d
 create type private.crm_merge_problem as (crm_id text, code text, message text, field text);
 
 -- What is to be done about one record. written: fields to set on ours (relations as our ids); waiting: relations whose
--- parent has not arrived; overruled and conflict: {field: {"app", "crm", "base"}}.
+-- parent has not arrived; overruled and conflict: {field: {"app", "crm", "base"}},
+-- conflict also with "theirs", the value as the CRM wrote it.
 create type private.crm_merge_change as (
   crm_id text, modified text, action text, record_id uuid, written jsonb, before jsonb, base jsonb, waiting jsonb, overruled jsonb,
   conflict jsonb, crm_deleted_at timestamptz, app_edited_at timestamptz, had_conflict boolean, note text
@@ -43,34 +45,54 @@ alter table private.crm_entities enable row level security;
 revoke all on private.crm_entities from public, anon, authenticated, service_role;
 comment on table private.crm_entities is 'Where the records of each entity live, and what activities and notes call them.';
 
-create function private.crm_merge_begin(p_operation uuid, p_fence bigint, p_entity text) returns private.crm_merge_context
+-- Merges of one workspace take turns: two CRMs that bring the same person at once then meet as one record.
+create function private.crm_merge_turn(p_workspace uuid) returns void
+language sql
+set search_path = ''
+as $$
+  select pg_advisory_xact_lock(hashtextextended('crm_merge:' || p_workspace, 0))
+$$;
+
+-- What the merge goes by, from the settings of a connection.
+create function private.crm_merge_settings(p_config uuid, p_entity text, p_operation uuid, p_started_at timestamptz default now())
+returns private.crm_merge_context
 language plpgsql
+stable
 set search_path = ''
 as $$
 declare
-  v_operation public.crm_sync_operations := private.crm_check_fence(p_operation, p_fence);
   v_context private.crm_merge_context;
 begin
-  -- Merges of one workspace take turns: two CRMs that bring the same person at once then meet as one record.
-  perform pg_advisory_xact_lock(hashtextextended('crm_merge:' || v_operation.workspace_id, 0));
-  -- Triggers see who writes: no person, this connection.
-  perform set_config('pipeline_crm.sync_config', v_operation.config_id::text, true), set_config('pipeline_crm.actor', '', true);
   select p_operation, c.id, c.workspace_id, c.crm_provider,
     case c.crm_provider when 'hubspot' then 'HubSpot' else initcap(c.crm_provider) end, e.entity_type, e.noun, e.table_name,
     c.conflict_resolution, coalesce(c.sync_rules #> array[p_entity, 'field_strategies'], '{}'),
     array(select m.app_field from public.crm_field_mappings m
           where m.config_id = c.id and m.entity_type = p_entity and m.sync_direction = 'pull'),
     coalesce((c.sync_rules ->> 'delete_when_deleted')::boolean, false), coalesce((c.sync_rules ->> 'create_when_missing')::boolean, true),
-    w.default_currency, v_operation.started_at
+    w.default_currency, p_started_at
   into v_context
   from public.crm_sync_configs c
   join public.workspaces w on w.id = c.workspace_id
   join private.crm_entities e on e.entity_type = p_entity
-  where c.id = v_operation.config_id;
+  where c.id = p_config;
   if v_context.entity is null then
     raise exception 'There is no entity "%".', p_entity using errcode = 'PC004';
   end if;
   return v_context;
+end
+$$;
+
+create function private.crm_merge_begin(p_operation uuid, p_fence bigint, p_entity text) returns private.crm_merge_context
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_operation public.crm_sync_operations := private.crm_check_fence(p_operation, p_fence);
+begin
+  perform private.crm_merge_turn(v_operation.workspace_id);
+  -- Triggers see who writes: no person, this connection.
+  perform set_config('pipeline_crm.sync_config', v_operation.config_id::text, true), set_config('pipeline_crm.actor', '', true);
+  return private.crm_merge_settings(v_operation.config_id, p_entity, p_operation, v_operation.started_at);
 end
 $$;
 
@@ -106,5 +128,6 @@ as $$
   end
 $$;
 
-revoke execute on function private.crm_merge_begin(uuid, bigint, text),
+revoke execute on function private.crm_merge_turn(uuid), private.crm_merge_settings(uuid, text, uuid, timestamptz),
+  private.crm_merge_begin(uuid, bigint, text),
   private.crm_merge_read(private.crm_merge_context, jsonb) from public, anon, authenticated, service_role;

@@ -162,7 +162,7 @@ begin
         jsonb_object_agg(f.field, f.theirs) filter (where f.verdict <> 'review') as base,
         jsonb_object_agg(f.field, f.theirs) filter (where f.verdict = 'wait') as waiting,
         jsonb_object_agg(f.field, jsonb_build_object('app', f.a, 'crm', coalesce(f.c, f.theirs), 'base', f.base)) filter (where f.verdict in ('crm', 'app')) as overruled,
-        jsonb_object_agg(f.field, jsonb_build_object('app', f.a, 'crm', coalesce(f.c, f.theirs), 'base', f.base)) filter (where f.verdict = 'review') as conflict
+        jsonb_object_agg(f.field, jsonb_build_object('app', f.a, 'crm', coalesce(f.c, f.theirs), 'base', f.base, 'theirs', f.theirs)) filter (where f.verdict = 'review') as conflict
       from private.crm_merge_fields(p_context, p_rows, p_ours) f
       group by f.crm_id
     ),

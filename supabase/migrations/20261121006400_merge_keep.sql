@@ -37,7 +37,8 @@ set plan_cache_mode = force_custom_plan
 as $$
 begin
   update private.crm_record_links l
-  set base = c.base, crm_modified_at = c.modified, crm_deleted_at = c.crm_deleted_at, app_edited_at = c.app_edited_at,
+  set base = c.base, crm_modified_at = c.modified, crm_deleted_at = c.crm_deleted_at,
+    deleted_by = case when c.crm_deleted_at is not null then 'crm' end, app_edited_at = c.app_edited_at,
     merged_at = coalesce(case when c.action = 'created' then now() else t.updated_at end, l.merged_at),
     matched_on = case when c.action <> 'created' then l.matched_on end, has_conflict = c.conflict is not null, updated_at = now()
   from unnest(p_changes) c
@@ -61,37 +62,94 @@ as $$
   where c.written is not null or c.overruled is not null or c.action in ('linked', 'unlinked')
 $$;
 
--- Conflicts that wait for a person; the same one again is no new one, nor is one that a person chose to ignore. Answers how
--- many records have a new or changed one.
-create function private.crm_keep_pending_conflicts(p_context private.crm_merge_context, p_changes private.crm_merge_change[]) returns bigint
+create type private.crm_found_conflict as (
+  crm_id text, record_id uuid, app jsonb, crm jsonb, crm_values jsonb, base jsonb, fields text[]
+);
+
+-- The conflicts of the page, without the fields that a person chose to leave as they are, while both sides still say what
+-- they said then.
+create function private.crm_found_conflicts(p_context private.crm_merge_context, p_changes private.crm_merge_change[])
+returns private.crm_found_conflict[]
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(array_agg((
+      c.crm_id, c.record_id, private.crm_side(o.conflict, 'app'), private.crm_side(o.conflict, 'crm'), private.crm_side(o.conflict, 'theirs'),
+      private.crm_side(o.conflict, 'base'), array(select jsonb_object_keys(o.conflict))
+    )::private.crm_found_conflict), '{}')
+  from unnest(p_changes) c
+  cross join lateral (
+    select jsonb_object_agg(v.key, v.value) as conflict
+    from jsonb_each(c.conflict) v
+    where not exists (
+      select from public.crm_sync_conflicts i
+      where (i.config_id, i.entity_type, i.crm_record_id) = (p_context.config_id, p_context.entity, c.crm_id)
+        and i.status = 'ignored' and i.app_data -> v.key = v.value -> 'app' and i.crm_data -> v.key = v.value -> 'crm')
+  ) o
+  where o.conflict is not null
+$$;
+
+-- What a person has decided and one side has changed since, before both were seen to agree: the same conflict is open again.
+create function private.crm_reopen_conflicts(p_context private.crm_merge_context, p_found private.crm_found_conflict[]) returns setof text
 language sql
 set search_path = ''
 as $$
-  with found as materialized (
-    select c.crm_id, c.record_id, private.crm_side(c.conflict, 'app') as app, private.crm_side(c.conflict, 'crm') as crm,
-      private.crm_side(c.conflict, 'base') as base, array(select jsonb_object_keys(c.conflict)) as fields
-    from unnest(p_changes) c
-    where c.conflict is not null
-  ),
-  kept as (
+  update public.crm_sync_conflicts k
+  set status = 'pending', app_data = f.app, crm_data = f.crm, crm_values = f.crm_values, base = f.base, conflicting_fields = f.fields,
+    operation_id = p_context.operation_id, detected_at = now(), resolution_strategy = null, resolved_by = null, resolved_at = null,
+    resolved_data = null
+  from unnest(p_found) f
+  cross join lateral (
+    select r.id
+    from public.crm_sync_conflicts r
+    where (r.config_id, r.entity_type, r.crm_record_id) = (p_context.config_id, p_context.entity, f.crm_id)
+      and r.status = 'resolved' and r.applied_at is null and r.resolution_strategy in ('use_app', 'use_crm', 'manual')
+      and r.conflicting_fields && f.fields
+    order by r.detected_at desc
+    limit 1
+  ) latest
+  where k.id = latest.id and not exists (
+    select from public.crm_sync_conflicts p
+    where (p.config_id, p.entity_type, p.crm_record_id) = (p_context.config_id, p_context.entity, f.crm_id) and p.status = 'pending')
+  returning k.crm_record_id
+$$;
+
+-- Conflicts that wait for a person; the same one again is no new one. Answers how many records have a new or changed one.
+create function private.crm_keep_pending_conflicts(p_context private.crm_merge_context, p_changes private.crm_merge_change[]) returns bigint
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_found private.crm_found_conflict[];
+  v_reopened text[];
+  v_kept bigint;
+begin
+  if not exists (select from unnest(p_changes) c where c.conflict is not null) then
+    return 0;
+  end if;
+  v_found := private.crm_found_conflicts(p_context, p_changes);
+  v_reopened := array(select private.crm_reopen_conflicts(p_context, v_found));
+  with kept as (
     insert into public.crm_sync_conflicts as k
-      (workspace_id, config_id, operation_id, entity_type, entity_id, crm_record_id, app_data, crm_data, base, conflicting_fields)
-    select p_context.workspace_id, p_context.config_id, p_context.operation_id, p_context.entity, f.record_id, f.crm_id, f.app, f.crm, f.base, f.fields
-    from found f
-    where not exists (
-      select from public.crm_sync_conflicts i
-      where i.config_id = p_context.config_id and i.entity_type = p_context.entity and i.crm_record_id = f.crm_id
-        and i.status = 'ignored' and i.app_data = f.app and i.crm_data = f.crm)
+      (workspace_id, config_id, operation_id, entity_type, entity_id, crm_record_id, app_data, crm_data, crm_values, base, conflicting_fields)
+    select p_context.workspace_id, p_context.config_id, p_context.operation_id, p_context.entity, f.record_id, f.crm_id, f.app, f.crm,
+      f.crm_values, f.base, f.fields
+    from unnest(v_found) f
+    where f.crm_id <> all (v_reopened)
     on conflict (config_id, entity_type, crm_record_id) where status = 'pending' do update
-    set app_data = excluded.app_data, crm_data = excluded.crm_data, base = excluded.base,
-      conflicting_fields = excluded.conflicting_fields, operation_id = excluded.operation_id, detected_at = now()
+    set app_data = excluded.app_data, crm_data = excluded.crm_data, crm_values = excluded.crm_values, base = excluded.base,
+      conflicting_fields = excluded.conflicting_fields, operation_id = excluded.operation_id, origin = 'sync', detected_at = now()
     where (k.app_data, k.crm_data) is distinct from (excluded.app_data, excluded.crm_data)
     returning 1
   )
-  select count(*) from kept
+  select count(*) into v_kept from kept;
+  return v_kept + cardinality(v_reopened);
+end
 $$;
 
--- Pending conflicts that are none any more: both sides came to agree, or one went back.
+-- Pending conflicts that are none any more: both sides came to agree, or one went back. One that an undo left is none once
+-- the CRM says something else.
 create function private.crm_close_conflicts(p_context private.crm_merge_context, p_changes private.crm_merge_change[]) returns void
 language plpgsql
 set search_path = ''
@@ -99,6 +157,18 @@ as $$
 declare
   v_settled text[] := array(select c.crm_id from unnest(p_changes) c where c.had_conflict and c.conflict is null);
 begin
+  if exists (
+    select from public.crm_sync_conflicts k
+    where k.workspace_id = p_context.workspace_id and k.status = 'pending' and k.config_id = p_context.config_id and k.origin = 'undo')
+  then
+    v_settled := v_settled || array(
+      select k.crm_record_id
+      from unnest(p_changes) c
+      join public.crm_sync_conflicts k
+        on (k.config_id, k.entity_type, k.crm_record_id) = (p_context.config_id, p_context.entity, c.crm_id)
+      where k.status = 'pending' and k.origin = 'undo' and c.conflict is null
+        and exists (select from unnest(k.conflicting_fields) f where c.base -> f is distinct from k.crm_values -> f));
+  end if;
   if v_settled = '{}' then
     return;
   end if;
@@ -237,6 +307,8 @@ revoke execute on function
   private.crm_add_links(private.crm_merge_context, private.crm_merge_change[], private.crm_merge_ours[]),
   private.crm_keep_links(private.crm_merge_context, private.crm_merge_change[], private.crm_merge_ours[]),
   private.crm_keep_journal(private.crm_merge_context, private.crm_merge_change[]), private.crm_side(jsonb, text),
+  private.crm_found_conflicts(private.crm_merge_context, private.crm_merge_change[]),
+  private.crm_reopen_conflicts(private.crm_merge_context, private.crm_found_conflict[]),
   private.crm_keep_pending_conflicts(private.crm_merge_context, private.crm_merge_change[]),
   private.crm_close_conflicts(private.crm_merge_context, private.crm_merge_change[]),
   private.crm_keep_decided_conflicts(private.crm_merge_context, private.crm_merge_change[]),

@@ -99,7 +99,7 @@ begin
         case when f.sql_type = 'jsonb' then f.fallback::jsonb else to_jsonb(f.fallback) end as empty
       from unnest($2) s
       join unnest($3) o on o.record_id = s.record_id
-      join private.crm_journal j on j.record_id = s.record_id and j.entity_type = $1.entity and j.crm_record_id = s.crm_id
+      join private.crm_journal j on j.record_id = s.record_id and j.entity_type = $1.entity and j.crm_record_id = s.crm_id and j.side = 'app'
       join public.crm_sync_operations p on p.id = j.operation_id and p.config_id = $1.config_id
       cross join lateral jsonb_each(j.after) v
       left join private.crm_app_fields f on f.entity_type = j.entity_type and f.app_field = v.key
@@ -202,6 +202,7 @@ as $$
   from unnest(p_splits) s
   left join private.crm_journal j
     on j.record_id = s.record_id and j.crm_record_id = s.crm_id and j.operation_id = p_context.operation_id and j.action = 'linked'
+    and j.side = 'app'
 $$;
 
 create function private.crm_merge_split(p_context private.crm_merge_context, p_rows private.crm_merge_row[]) returns private.crm_split_counts

@@ -23,10 +23,10 @@ begin
   update private.crm_operation_state s
   set checkpoint = coalesce(p_checkpoint, s.checkpoint), crashes = 0, updated_at = clock_timestamp()
   where s.operation_id = p_context.operation_id;
-  if (p_checkpoint ->> 'entity_done')::boolean and p_cursor is not null then
+  if (p_checkpoint ->> 'entity_done')::boolean then
     insert into private.crm_cursors as c (config_id, entity_type, cursor)
     values (p_context.config_id, p_context.entity, p_cursor)
-    on conflict (config_id, entity_type) do update set cursor = excluded.cursor, updated_at = now();
+    on conflict (config_id, entity_type) do update set cursor = coalesce(excluded.cursor, c.cursor), updated_at = now();
   end if;
 
   insert into public.crm_sync_logs as l (
@@ -150,13 +150,15 @@ declare
   v_ours private.crm_merge_ours[];
   v_changes private.crm_merge_change[];
   v_touched private.crm_merge_ours[];
+  v_merged int;
   v_split private.crm_split_counts;
   v_counts private.crm_merge_counts;
   v_done bigint;
 begin
   v_rows := private.crm_merge_without(v_rows, v_problems);
+  v_merged := private.crm_merge_survivors(v_context, p_records);
   v_split := private.crm_merge_split(v_context, v_rows);
-  if v_split.created > 0 then
+  if v_split.created > 0 or v_merged is not null then
     -- Links have changed.
     v_rows := private.crm_merge_without(private.crm_merge_read(v_context, p_records), v_problems);
   end if;
@@ -174,7 +176,8 @@ begin
   -- The log counts each record for what became of it, the answer for what this page did.
   v_counts.created := v_counts.created + v_split.created;
   v_counts.updated := v_counts.updated - v_split.not_updated;
-  v_counts.unchanged := v_counts.unchanged - v_split.not_unchanged;
+  v_counts.unchanged := v_counts.unchanged - v_split.not_unchanged - coalesce(v_merged, 0);
+  v_counts.deleted := v_counts.deleted + coalesce(v_merged, 0);
   perform private.crm_add_links(v_context, v_changes, v_touched),
     private.crm_keep_links(v_context, v_changes, v_touched),
     private.crm_keep_journal(v_context, v_changes),
@@ -183,6 +186,7 @@ begin
   perform private.crm_settle_waiting(v_context, v_changes),
     private.crm_close_conflicts(v_context, v_changes),
     private.crm_keep_errors(v_context, v_problems, p_records);
+  perform private.crm_confirm_resolutions(v_context, array(select r ->> 'crm_id' from jsonb_array_elements(p_records) r));
   v_counts.conflicts_resolved := private.crm_keep_decided_conflicts(v_context, v_changes);
   v_counts.conflicts := private.crm_keep_pending_conflicts(v_context, v_changes) + v_counts.conflicts_resolved;
   v_done := private.crm_merge_count(v_context, v_counts, p_checkpoint, p_cursor);

@@ -1,16 +1,6 @@
-import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { functionPid } from "../support/two-way.ts";
 import { connect, control, newWorld, openSql, sync, type World } from "../support/world.ts";
-
-/** The process that serves a function now; the stack keeps the list in its state file. */
-function functionPid(name: string): number {
-  const state = JSON.parse(readFileSync(`${inject("bench").dataDir}/stack.json`, "utf8")) as {
-    functions: Record<string, number>;
-  };
-  const pid = state.functions[name];
-  if (pid === undefined) throw new Error(`The function ${name} is not running.`);
-  return pid;
-}
 
 describe("a function process that dies in the middle of a run", () => {
   const sql = openSql();

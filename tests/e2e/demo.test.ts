@@ -59,7 +59,8 @@ describe("npm start", () => {
         won_value: 10_005_534,
         win_rate: 63.15,
       });
-      expect(Object.keys(result)).toEqual(["salesforce", "hubspot", "pipeline", "pipeline_all"]);
+      expect(Object.keys(result)).toEqual(["salesforce", "hubspot", "pipeline", "pipeline_all", "two_way"]);
+      expect(result.two_way?.in_salesforce).toBe(result.two_way?.next_step);
       expect(result.hubspot?.opportunities).toBeGreaterThan(0);
     },
   );

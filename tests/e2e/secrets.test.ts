@@ -28,7 +28,8 @@ describe("secrets stay in the Vault", () => {
 
   beforeAll(async () => {
     world = await newWorld();
-    for (const provider of ["salesforce", "hubspot"] as const) await sync(world, await connect(world, provider));
+    for (const provider of ["salesforce", "hubspot"] as const)
+      await sync(world, await connect(world, provider), () => {}, { direction: "from_crm" });
     secrets = await readSecrets(sql);
   });
   afterAll(() => sql.end());

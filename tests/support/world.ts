@@ -3,7 +3,7 @@ import postgres from "postgres";
 import { inject } from "vitest";
 import { connectCrm } from "../../scripts/lib/oauth-browser.ts";
 import { type Client, createAndSignIn, type Endpoint, type Role } from "../../scripts/lib/people.ts";
-import { type Operation, runSync } from "../../scripts/lib/sync-run.ts";
+import { type Operation, runSync, type SyncRequest } from "../../scripts/lib/sync-run.ts";
 
 export type Provider = "salesforce" | "hubspot";
 
@@ -55,20 +55,23 @@ export async function newWorld(): Promise<World> {
   return { workspaceId: workspace.id, people, emails };
 }
 
-export function connect(world: World, provider: Provider): Promise<string> {
-  return connectCrm(world.people.owner, {
-    provider,
-    workspaceId: world.workspaceId,
-    returnUrl: inject("bench").returnUrl,
-  });
+/** Connected, and syncing only when the test says so: a scheduled run in between would be nobody's. */
+export async function connect(world: World, provider: Provider): Promise<string> {
+  const { owner } = world.people;
+  const { workspaceId } = world;
+  const configId = await connectCrm(owner, { provider, workspaceId, returnUrl: inject("bench").returnUrl });
+  const { error } = await owner.from("crm_sync_configs").update({ sync_frequency: "manual" }).eq("id", configId);
+  if (error) throw error;
+  return configId;
 }
 
 export function sync(
   world: World,
   configId: string,
   onProgress: (operation: Operation) => void = () => {},
+  request: SyncRequest = {},
 ): Promise<Operation> {
-  return runSync(world.people.owner, configId, onProgress);
+  return runSync(world.people.owner, configId, onProgress, request);
 }
 
 /** The mock's control endpoint: knobs, edits, counters. */

@@ -184,6 +184,13 @@ export type Database = {
             referencedColumns: ["workspace_id", "id"];
           },
           {
+            foreignKeyName: "crm_audit_log_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
+          },
+          {
             foreignKeyName: "crm_audit_log_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
@@ -642,6 +649,13 @@ export type Database = {
             referencedRelation: "crm_sync_configs";
             referencedColumns: ["workspace_id", "id"];
           },
+          {
+            foreignKeyName: "crm_field_mappings_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
+          },
         ];
       };
       crm_notes: {
@@ -943,6 +957,13 @@ export type Database = {
             referencedColumns: ["workspace_id", "id"];
           },
           {
+            foreignKeyName: "crm_stage_mappings_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
+          },
+          {
             foreignKeyName: "crm_stage_mappings_workspace_id_stage_key_fkey";
             columns: ["workspace_id", "stage_key"];
             isOneToOne: false;
@@ -1054,56 +1075,68 @@ export type Database = {
       crm_sync_conflicts: {
         Row: {
           app_data: NonNullable<Json>;
+          applied_at: string | null;
           base: NonNullable<Json>;
           config_id: string;
           conflicting_fields: string[];
           crm_data: NonNullable<Json>;
           crm_record_id: string;
+          crm_values: NonNullable<Json>;
           detected_at: string;
           entity_id: string | null;
           entity_type: string;
           id: string;
           operation_id: string | null;
+          origin: string;
           resolution_strategy: string | null;
           resolved_at: string | null;
           resolved_by: string | null;
+          resolved_data: Json | null;
           status: string;
           workspace_id: string;
         };
         ComputedFields: never;
         Insert: {
           app_data: NonNullable<Json>;
+          applied_at?: string | null;
           base?: NonNullable<Json>;
           config_id: string;
           conflicting_fields: string[];
           crm_data: NonNullable<Json>;
           crm_record_id: string;
+          crm_values?: NonNullable<Json>;
           detected_at?: string;
           entity_id?: string | null;
           entity_type: string;
           id?: string;
           operation_id?: string | null;
+          origin?: string;
           resolution_strategy?: string | null;
           resolved_at?: string | null;
           resolved_by?: string | null;
+          resolved_data?: Json | null;
           status?: string;
           workspace_id: string;
         };
         Update: {
           app_data?: NonNullable<Json>;
+          applied_at?: string | null;
           base?: NonNullable<Json>;
           config_id?: string;
           conflicting_fields?: string[];
           crm_data?: NonNullable<Json>;
           crm_record_id?: string;
+          crm_values?: NonNullable<Json>;
           detected_at?: string;
           entity_id?: string | null;
           entity_type?: string;
           id?: string;
           operation_id?: string | null;
+          origin?: string;
           resolution_strategy?: string | null;
           resolved_at?: string | null;
           resolved_by?: string | null;
+          resolved_data?: Json | null;
           status?: string;
           workspace_id?: string;
         };
@@ -1114,6 +1147,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "crm_sync_configs";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_sync_conflicts_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
           },
           {
             foreignKeyName: "crm_sync_conflicts_workspace_id_operation_id_fkey";
@@ -1187,6 +1227,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "crm_sync_configs";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_sync_errors_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
           },
           {
             foreignKeyName: "crm_sync_errors_workspace_id_operation_id_fkey";
@@ -1280,6 +1327,13 @@ export type Database = {
             referencedColumns: ["workspace_id", "id"];
           },
           {
+            foreignKeyName: "crm_sync_logs_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
+          },
+          {
             foreignKeyName: "crm_sync_logs_workspace_id_operation_id_fkey";
             columns: ["workspace_id", "operation_id"];
             isOneToOne: false;
@@ -1296,7 +1350,11 @@ export type Database = {
           direction: string;
           entities: string[];
           error_message: string | null;
+          estimated_records: number | null;
+          follow_up: boolean;
           id: string;
+          joined: number;
+          journal_purged_at: string | null;
           operation: string;
           progress: NonNullable<Json>;
           requested_by: string | null;
@@ -1304,6 +1362,7 @@ export type Database = {
           started_at: string | null;
           status: string;
           trigger: string;
+          undoes: string | null;
           updated_at: string;
           workspace_id: string;
         };
@@ -1315,7 +1374,11 @@ export type Database = {
           direction: string;
           entities: string[];
           error_message?: string | null;
+          estimated_records?: number | null;
+          follow_up?: boolean;
           id?: string;
+          joined?: number;
+          journal_purged_at?: string | null;
           operation?: string;
           progress?: NonNullable<Json>;
           requested_by?: string | null;
@@ -1323,6 +1386,7 @@ export type Database = {
           started_at?: string | null;
           status?: string;
           trigger?: string;
+          undoes?: string | null;
           updated_at?: string;
           workspace_id: string;
         };
@@ -1333,7 +1397,11 @@ export type Database = {
           direction?: string;
           entities?: string[];
           error_message?: string | null;
+          estimated_records?: number | null;
+          follow_up?: boolean;
           id?: string;
+          joined?: number;
+          journal_purged_at?: string | null;
           operation?: string;
           progress?: NonNullable<Json>;
           requested_by?: string | null;
@@ -1341,6 +1409,7 @@ export type Database = {
           started_at?: string | null;
           status?: string;
           trigger?: string;
+          undoes?: string | null;
           updated_at?: string;
           workspace_id?: string;
         };
@@ -1350,6 +1419,20 @@ export type Database = {
             columns: ["workspace_id", "config_id"];
             isOneToOne: false;
             referencedRelation: "crm_sync_configs";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_sync_operations_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
+          },
+          {
+            foreignKeyName: "crm_sync_operations_workspace_id_undoes_fkey";
+            columns: ["workspace_id", "undoes"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_operations";
             referencedColumns: ["workspace_id", "id"];
           },
         ];
@@ -2015,6 +2098,81 @@ export type Database = {
       };
     };
     Views: {
+      crm_conflict_fields: {
+        Row: {
+          app_label: string | null;
+          app_value: Json | null;
+          app_value_then: Json | null;
+          base_value: Json | null;
+          config_id: string;
+          conflict_id: string;
+          crm_label: string | null;
+          crm_value: Json | null;
+          data_type: string | null;
+          entity_id: string | null;
+          entity_type: string;
+          field: string | null;
+          label: string | null;
+          options: string[] | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "crm_sync_conflicts_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_configs";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_sync_conflicts_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
+          },
+        ];
+      };
+      crm_conflict_list: {
+        Row: {
+          applied_at: string | null;
+          config_id: string;
+          conflicting_fields: string[];
+          connection_name: string;
+          crm_provider: string;
+          crm_record_id: string;
+          detected_ago: string | null;
+          detected_at: string;
+          entity_id: string | null;
+          entity_type: string;
+          id: string;
+          origin: string;
+          record_name: string | null;
+          resolution_strategy: string | null;
+          resolved_at: string | null;
+          resolved_by: string | null;
+          status: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "crm_sync_conflicts_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_configs";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_sync_conflicts_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
+          },
+        ];
+      };
       crm_deals: {
         Row: {
           actual_close_date: string | null;
@@ -2247,6 +2405,39 @@ export type Database = {
           },
         ];
       };
+      crm_sync_health: {
+        Row: {
+          advice: string | null;
+          config_id: string;
+          crm_provider: string;
+          dead_errors: number | null;
+          error_rate_24h: number | null;
+          lag_seconds: number | null;
+          last_success_at: string | null;
+          name: string;
+          next_sync_at: string | null;
+          open_errors: number | null;
+          p95_duration_seconds: number | null;
+          pending_conflicts: number | null;
+          queue_depth: number | null;
+          quota_left: number | null;
+          status: string | null;
+          to_fetch: number | null;
+          to_push: number | null;
+          waiting_since: string | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "crm_sync_configs_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       pipeline_summary: {
         Row: {
           crm_source: string | null;
@@ -2417,7 +2608,11 @@ export type Database = {
           direction: string;
           entities: string[];
           error_message: string | null;
+          estimated_records: number | null;
+          follow_up: boolean;
           id: string;
+          joined: number;
+          journal_purged_at: string | null;
           operation: string;
           progress: NonNullable<Json>;
           requested_by: string | null;
@@ -2425,6 +2620,7 @@ export type Database = {
           started_at: string | null;
           status: string;
           trigger: string;
+          undoes: string | null;
           updated_at: string;
           workspace_id: string;
         };
@@ -2440,6 +2636,48 @@ export type Database = {
         Returns: {
           entity_type: string;
           records: number;
+        }[];
+      };
+      crm_create_webhook_url: { Args: { config_id: string }; Returns: string };
+      crm_ignore_conflict: {
+        Args: { conflict_id: string };
+        Returns: {
+          app_data: NonNullable<Json>;
+          applied_at: string | null;
+          base: NonNullable<Json>;
+          config_id: string;
+          conflicting_fields: string[];
+          crm_data: NonNullable<Json>;
+          crm_record_id: string;
+          crm_values: NonNullable<Json>;
+          detected_at: string;
+          entity_id: string | null;
+          entity_type: string;
+          id: string;
+          operation_id: string | null;
+          origin: string;
+          resolution_strategy: string | null;
+          resolved_at: string | null;
+          resolved_by: string | null;
+          resolved_data: Json | null;
+          status: string;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "crm_sync_conflicts";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      crm_operation_timeline: {
+        Args: { operation_id: string };
+        Returns: {
+          at: string;
+          detail: Json;
+          entity_type: string;
+          event: string;
+          message: string;
         }[];
       };
       crm_pause_sync: {
@@ -2478,6 +2716,82 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      crm_plan_result: { Args: { operation_id: string }; Returns: Json };
+      crm_plan_sync: {
+        Args: { config_id: string; direction?: string; entities?: string[] };
+        Returns: {
+          completed_at: string | null;
+          config_id: string;
+          created_at: string;
+          direction: string;
+          entities: string[];
+          error_message: string | null;
+          estimated_records: number | null;
+          follow_up: boolean;
+          id: string;
+          joined: number;
+          journal_purged_at: string | null;
+          operation: string;
+          progress: NonNullable<Json>;
+          requested_by: string | null;
+          results: Json | null;
+          started_at: string | null;
+          status: string;
+          trigger: string;
+          undoes: string | null;
+          updated_at: string;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "crm_sync_operations";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      crm_remove_connection: { Args: { config_id: string }; Returns: undefined };
+      crm_resolve_conflict: {
+        Args: { always?: boolean; conflict_id: string; merged_data?: Json; seen_app_data?: Json; strategy: string };
+        Returns: {
+          app_data: NonNullable<Json>;
+          applied_at: string | null;
+          base: NonNullable<Json>;
+          config_id: string;
+          conflicting_fields: string[];
+          crm_data: NonNullable<Json>;
+          crm_record_id: string;
+          crm_values: NonNullable<Json>;
+          detected_at: string;
+          entity_id: string | null;
+          entity_type: string;
+          id: string;
+          operation_id: string | null;
+          origin: string;
+          resolution_strategy: string | null;
+          resolved_at: string | null;
+          resolved_by: string | null;
+          resolved_data: Json | null;
+          status: string;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "crm_sync_conflicts";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      crm_resolve_conflicts: {
+        Args: {
+          always?: boolean;
+          config_id: string;
+          conflict_ids?: string[];
+          entity_type?: string;
+          fields?: string[];
+          strategy: string;
+        };
+        Returns: Json;
+      };
       crm_resume_sync: {
         Args: { config_id: string };
         Returns: {
@@ -2514,8 +2828,8 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      crm_start_sync: {
-        Args: { config_id: string; direction?: string; entities?: string[] };
+      crm_retry_failed: {
+        Args: { config_id: string; error_ids?: string[] };
         Returns: {
           completed_at: string | null;
           config_id: string;
@@ -2523,7 +2837,11 @@ export type Database = {
           direction: string;
           entities: string[];
           error_message: string | null;
+          estimated_records: number | null;
+          follow_up: boolean;
           id: string;
+          joined: number;
+          journal_purged_at: string | null;
           operation: string;
           progress: NonNullable<Json>;
           requested_by: string | null;
@@ -2531,6 +2849,103 @@ export type Database = {
           started_at: string | null;
           status: string;
           trigger: string;
+          undoes: string | null;
+          updated_at: string;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "crm_sync_operations";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      crm_retry_operation: {
+        Args: { operation_id: string };
+        Returns: {
+          completed_at: string | null;
+          config_id: string;
+          created_at: string;
+          direction: string;
+          entities: string[];
+          error_message: string | null;
+          estimated_records: number | null;
+          follow_up: boolean;
+          id: string;
+          joined: number;
+          journal_purged_at: string | null;
+          operation: string;
+          progress: NonNullable<Json>;
+          requested_by: string | null;
+          results: Json | null;
+          started_at: string | null;
+          status: string;
+          trigger: string;
+          undoes: string | null;
+          updated_at: string;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "crm_sync_operations";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      crm_start_sync: {
+        Args: { config_id: string; direction?: string; entities?: string[]; full?: boolean };
+        Returns: {
+          completed_at: string | null;
+          config_id: string;
+          created_at: string;
+          direction: string;
+          entities: string[];
+          error_message: string | null;
+          estimated_records: number | null;
+          follow_up: boolean;
+          id: string;
+          joined: number;
+          journal_purged_at: string | null;
+          operation: string;
+          progress: NonNullable<Json>;
+          requested_by: string | null;
+          results: Json | null;
+          started_at: string | null;
+          status: string;
+          trigger: string;
+          undoes: string | null;
+          updated_at: string;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "crm_sync_operations";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      crm_undo_sync: {
+        Args: { operation_id: string };
+        Returns: {
+          completed_at: string | null;
+          config_id: string;
+          created_at: string;
+          direction: string;
+          entities: string[];
+          error_message: string | null;
+          estimated_records: number | null;
+          follow_up: boolean;
+          id: string;
+          joined: number;
+          journal_purged_at: string | null;
+          operation: string;
+          progress: NonNullable<Json>;
+          requested_by: string | null;
+          results: Json | null;
+          started_at: string | null;
+          status: string;
+          trigger: string;
+          undoes: string | null;
           updated_at: string;
           workspace_id: string;
         };

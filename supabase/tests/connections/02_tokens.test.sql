@@ -116,7 +116,7 @@ select throws_ok($$ select * from private.crm_session((select id from c)) $$, 'P
 select pg_temp.connect_crm('salesforce', 'org1');
 select is((select status from crm_sync_configs where id = (select id from c)), 'connected', 'a reconnect mends it');
 
-select throws_ok($$ select private.crm_client_secret('none') $$, 'PC005', 'The secret "crm_none_client_secret" is not set in Vault.', 'a missing client secret is named');
+select throws_ok($$ select private.crm_client_secret('none') $$, 'PC011', 'The secret "crm_none_client_secret" is not set in Vault.', 'a missing client secret is named');
 select vault.create_secret('hush', 'crm_test_client_secret');
 select is(private.crm_client_secret('test'), 'hush', 'a set one is found');
 

@@ -134,7 +134,7 @@ select is((select count(*) from private.crm_credentials where config_id = (selec
 select is(pg_temp.rpc('admin', 'crm_resume_sync(%L)'), (select id from c)::text, 'an admin resumes it');
 select is((pg_temp.op()).status, 'queued', 'its run waits for a worker');
 select is((select count(*) from sent), 2::bigint, 'which is called again');
-select is((select string_agg(action, ', ' order by created_at, action) from crm_audit_log where action in ('paused', 'resumed')), 'paused, resumed', 'both are audited');
+select is((select string_agg(action, ', ' order by created_at, action) from crm_audit_log where action in ('paused', 'resumed') and workspace_id = (select id from w)), 'paused, resumed', 'both are audited');
 
 create function pg_temp.cancel(who text) returns text language sql as $$ select pg_temp.try_as(who, format('select (crm_cancel_sync(%L)).status', (pg_temp.op()).id)) $$;
 select is(pg_temp.cancel('viewer'), 'PC002', 'a viewer cannot cancel');

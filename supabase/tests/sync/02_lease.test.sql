@@ -91,11 +91,13 @@ select is((select entities from first), '{accounts,contacts,opportunities}', 'pa
 select is((select jsonb_array_length(mappings) from first), 9, 'with the mappings');
 select is((select (mappings -> 0) - 'position' from first), '{"entity_type": "accounts", "crm_field": "Name", "app_field": "name", "data_type": "string", "sync_direction": "bidirectional", "is_required": false, "confidence": null, "reason": null}'::jsonb, 'as they stand in the table');
 select is((select stages -> 0 ->> 'stage_key' from first), 'won', 'the stages');
-select is((select settings from first), '{"sync_rules": {}, "conflict_resolution": "last_write_wins", "sync_direction": "bidirectional"}'::jsonb, 'and the settings');
+select is((select settings from first), '{"sync_rules": {}, "conflict_resolution": "last_write_wins", "sync_direction": "bidirectional", "crm_user": null}'::jsonb, 'and the settings');
 select is((select status from crm_sync_operations where id = (select id from op)), 'running', 'the run is running');
 select is(pg_temp.claim('b'), null, 'nobody else gets it while the lease lasts');
 
 select lives_ok(format('select private.crm_renew(%L, 1, 30)', (select id from op)), 'the holder renews');
+select private.crm_keep_checkpoint((select id from op), 1, '{"phase": "push"}');
+select is(s.checkpoint, '{"phase": "push"}', 'the holder keeps the place of a phase without pages') from private.crm_operation_state s where s.operation_id = (select id from op);
 select throws_ok(format('select private.crm_renew(%L, 0, 30)', (select id from op)), 'PC007', null, 'a stranger does not');
 
 update private.crm_operation_state set lease_expires_at = now() - interval '1 second' where operation_id = (select id from op);
@@ -103,7 +105,7 @@ select is(pg_temp.claim('b'), 2::bigint, 'a lease that ran out is taken over, wi
 select is((pg_temp.state()).crashes, 1, 'and counted as a crash');
 select throws_ok(format('select %s', replace(call, '$', quote_literal(o.id))), 'PC007', null, 'the replaced worker cannot ' || call)
 from op o, unnest(array[
-  'private.crm_renew($, 1, 30)', 'private.crm_yield($, 1)', 'private.crm_finish($, 1, ''completed'', null)', 'private.crm_set_totals($, 1, ''{}'')',
+  'private.crm_renew($, 1, 30)', 'private.crm_yield($, 1)', 'private.crm_finish($, 1, ''completed'', null)', 'private.crm_set_totals($, 1, ''{}'')', 'private.crm_keep_checkpoint($, 1, ''{}'')',
   'private.crm_note_error($, 1, null, ''transient'', ''x'', ''x'')', 'private.crm_merge_page($, 1, ''accounts'', ''[]'', ''[]'', ''{}'', null)']) call;
 
 select private.crm_yield((select id from op), 2);

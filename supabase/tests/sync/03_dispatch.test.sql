@@ -111,7 +111,7 @@ select is(pg_temp.sweep(), 0::bigint, 'so does everything in a workspace that is
 select is((select count(*) from op, private.crm_claim(op.id, 'w', 60)), 0::bigint, 'which no worker touches');
 update workspaces set deleted_at = null where id = (select id from w);
 select is(pg_temp.sweep(), 1::bigint, 'until it is restored');
-select set_eq($$ select jobname from cron.job where jobname like 'crm-%' $$, $$ values ('crm-dispatch'), ('crm-oauth-states'), ('crm-job-history') $$, 'the jobs are scheduled');
+select set_eq($$ select jobname from cron.job where jobname in ('crm-dispatch', 'crm-schedule', 'crm-oauth-states', 'crm-job-history', 'crm-retention') $$, $$ values ('crm-dispatch'), ('crm-schedule'), ('crm-oauth-states'), ('crm-job-history'), ('crm-retention') $$, 'the jobs are scheduled');
 select is((select schedule from cron.job where jobname = 'crm-dispatch'), '* * * * *', 'the sweep each minute');
 select lives_ok(command, 'the command of ' || jobname || ' runs') from cron.job where jobname like 'crm-%';
 

@@ -104,7 +104,7 @@ export async function asRole<T>(
 }
 
 /** Waits for something that another process does. Fails the test when it does not happen. */
-export async function eventually(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 15_000) {
+export async function eventually(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 60_000) {
   if (!(await until(condition, timeoutMs, 25))) throw new Error(`waited ${timeoutMs} ms in vain for: ${what}`);
 }
 

@@ -16,11 +16,14 @@ export function hubspotActions(portal: Portal): ControlHooks {
     apply(action) {
       const handle = handlers[action.action] as ((action: RecordAction) => Outcome) | undefined;
       if (handle === undefined) throw controlError(`HubSpot records know no action "${action.action}".`);
+      portal.store.byApp = false;
       try {
         return handle(action);
       } catch (error) {
         if (error instanceof HubSpotError) throw controlError(`${error.category}: ${error.message}`);
         throw error;
+      } finally {
+        portal.store.byApp = true;
       }
     },
     list: (type, from, count) => {
@@ -31,6 +34,8 @@ export function hubspotActions(portal: Portal): ControlHooks {
       portal_id: portal.portalId,
       user_email: portal.userEmail,
       client_id: portal.client.clientId,
+      app_id: portal.appId,
+      webhooks: portal.webhooks.sender.state(),
       records: Object.fromEntries(
         portal.store.types.map(({ name }) => {
           const { live, archived } = portal.store.collection(name);

@@ -10,6 +10,7 @@ import { batchRoutes } from "./routes/batch.ts";
 import { hubDomain, oauthRoutes } from "./routes/oauth.ts";
 import { objectRoutes } from "./routes/objects.ts";
 import { schemaRoutes } from "./routes/schema.ts";
+import { scopes } from "./scopes.ts";
 import { HUBSPOT_CLASSES } from "./traffic-classes.ts";
 
 /** The path of version 3 and the dated one answer alike. */
@@ -22,7 +23,8 @@ export function hubspotApp(portal: Portal, random: Random): Hono<HubSpotEnv> {
   app.onError(answerError);
   app.notFound((context) => answerError(objectNotFound(), context));
   app.route("/", oauthRoutes(portal));
-  for (const path of ["/crm/*", "/account-info/*"]) app.use(path, authenticated(portal), rateLimits(portal));
+  for (const path of ["/crm/*", "/account-info/*"])
+    app.use(path, authenticated(portal), rateLimits(portal), scopes(portal));
   app.get("/account-info/v3/details", (context) => context.json(accountDetails(portal)));
   for (const path of OBJECT_PATHS) {
     app.route(path, batchRoutes(portal));

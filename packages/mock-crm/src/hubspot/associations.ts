@@ -14,17 +14,39 @@ export interface Link {
   typeIds: readonly number[];
 }
 
+/** From the child to its parent. */
+const PARENT = 14;
+
 const TYPES: Record<string, AssociationType[]> = {
   "contacts:companies": pair(279, 1, "contact_to_company"),
   "companies:contacts": pair(280, 2, "company_to_contact"),
   "deals:companies": pair(341, 5, "deal_to_company"),
   "companies:deals": pair(342, 6, "company_to_deal"),
   "deals:contacts": [{ typeId: 3, name: "deal_to_contact", label: null }],
+  "companies:companies": [
+    { typeId: PARENT, name: "child_to_parent_company", label: "Parent Company" },
+    { typeId: 13, name: "parent_to_child_company", label: "Child Company" },
+    { typeId: 450, name: "company_to_company_unlabeled", label: null },
+  ],
   "contacts:deals": [{ typeId: 4, name: "contact_to_deal", label: null }],
 };
 
 /** Type ids of the other direction of one and the same tie. */
-const INVERSE: Record<number, number> = { 279: 280, 280: 279, 1: 2, 2: 1, 341: 342, 342: 341, 5: 6, 6: 5, 3: 4, 4: 3 };
+const PAIRS = [
+  [279, 280],
+  [1, 2],
+  [341, 342],
+  [5, 6],
+  [3, 4],
+  [13, 14],
+  [450, 450],
+] as const;
+const INVERSE: Record<number, number> = Object.fromEntries(
+  PAIRS.flatMap(([left, right]) => [
+    [left, right],
+    [right, left],
+  ]),
+);
 const PRIMARY = new Set([1, 2, 5, 6]);
 
 function pair(plain: number, primary: number, name: string): AssociationType[] {
@@ -88,14 +110,20 @@ export class Associations {
     return this.of(from, id, to).find((link) => link.typeIds.some((typeId) => PRIMARY.has(typeId)))?.toId ?? null;
   }
 
+  parent(id: string): string | null {
+    return this.of("companies", id, "companies").find((link) => link.typeIds.includes(PARENT))?.toId ?? null;
+  }
+
   clear(): void {
     this.links.clear();
   }
 
   private defaultTypes(from: ObjectName, fromId: string, to: ObjectName): readonly number[] {
     const types = associationTypes(from, to);
-    const takesPrimary = to === "companies" && this.of(from, fromId, to).length === 0;
-    return types.filter((type) => type.label === null || takesPrimary).map((type) => type.typeId);
+    const takesPrimary = to === "companies" && from !== to && this.of(from, fromId, to).length === 0;
+    return types
+      .filter((type) => type.label === null || (takesPrimary && PRIMARY.has(type.typeId)))
+      .map((type) => type.typeId);
   }
 
   private demote(from: ObjectName, fromId: string, to: ObjectName): void {

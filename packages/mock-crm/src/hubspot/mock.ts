@@ -15,6 +15,7 @@ import { hubspotApp } from "./app.ts";
 import type { Portal } from "./portal.ts";
 import { Searcher } from "./search/run.ts";
 import { HubSpotStore } from "./store.ts";
+import { HubSpotWebhooks } from "./webhooks.ts";
 
 export interface HubSpotMockOptions extends HubSpotDataOptions {
   /** 0, the default, takes any free port. */
@@ -27,7 +28,8 @@ export interface HubSpotMockOptions extends HubSpotDataOptions {
   stateFile?: string;
 }
 
-const SCOPES = ["oauth", "crm.objects.companies.read", "crm.objects.contacts.read", "crm.objects.deals.read"];
+const OBJECTS = ["companies", "contacts", "deals"];
+const SCOPES = ["oauth", ...OBJECTS.flatMap((name) => [`crm.objects.${name}.read`, `crm.objects.${name}.write`])];
 
 export async function startHubSpotMock(options: HubSpotMockOptions = {}): Promise<Mock> {
   const initialKnobs: Knobs = { ...DEFAULT_KNOBS, ...knobsPatchSchema.parse(options.knobs ?? {}) };
@@ -56,16 +58,26 @@ export async function startHubSpotMock(options: HubSpotMockOptions = {}): Promis
 function buildPortal(options: HubSpotMockOptions, knobs: Knobs): Portal {
   const clock = createClock(() => knobs);
   const counters = new Counters();
-  const store = new HubSpotStore({ clock, searchLagMs: () => knobs.searchLagMs, wrote: () => counters.wroteRow() });
+  const app = {
+    portalId: options.portalId ?? 24_680_135,
+    appId: 1_357_911,
+    client: { clientId: "pipeline-crm-local", clientSecret: "local-only-secret", ...options.client },
+  };
+  const webhooks = new HubSpotWebhooks({ ...app, clientSecret: app.client.clientSecret }, () => knobs.webhooks);
+  const store = new HubSpotStore({
+    clock,
+    searchLagMs: () => knobs.searchLagMs,
+    wrote: () => counters.wroteRow(),
+    changed: (change) => webhooks.changed(change),
+  });
   store.load(loadHubSpotData(options));
   const searchers = store.types.map(({ name }) => [name, new Searcher(store.collection(name), clock.now)] as const);
   return {
-    portalId: options.portalId ?? 24_680_135,
+    ...app,
     userId: 9_000_001,
     userEmail: "admin@demo.example",
-    client: { clientId: "pipeline-crm-local", clientSecret: "local-only-secret", ...options.client },
-    appId: 1_357_911,
     store,
+    webhooks,
     searchers: new Map(searchers),
     oauth: oauthStore(options, knobs, clock),
     clock,

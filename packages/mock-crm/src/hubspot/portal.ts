@@ -6,6 +6,7 @@ import type { DailyQuota } from "../shared/quota.ts";
 import type { MockEnv } from "../shared/traffic.ts";
 import type { Searcher } from "./search/run.ts";
 import type { HubSpotStore } from "./store.ts";
+import type { HubSpotWebhooks } from "./webhooks.ts";
 
 /** One running mock HubSpot account: what the routes share. */
 export interface Portal {
@@ -21,6 +22,7 @@ export interface Portal {
   knobs: Knobs;
   counters: Counters;
   quota: DailyQuota;
+  webhooks: HubSpotWebhooks;
 }
 
 export type HubSpotEnv = MockEnv & { Variables: { token: AccessToken } };

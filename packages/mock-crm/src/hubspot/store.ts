@@ -21,8 +21,19 @@ export interface HubSpotData {
   ties: readonly (readonly [from: ObjectName, fromId: string, to: ObjectName, toId: string])[];
 }
 
+/** Something that happened to a record, in the words of HubSpot's webhooks. */
+export interface HubChange extends Record<string, unknown> {
+  /** contact, company, deal. */
+  type: string;
+  kind: "creation" | "propertyChange" | "deletion" | "restore" | "merge" | "associationChange";
+  at: number;
+  /** Through the API, not by a person. */
+  byApp: boolean;
+}
+
 export interface HubStoreOptions {
   clock: Clock;
+  changed?: (change: HubChange) => void;
   searchLagMs: () => number;
   wrote: () => void;
 }
@@ -34,6 +45,8 @@ export class HubSpotStore {
   readonly associations = new Associations();
   readonly types: readonly ObjectType[] = objectTypes();
   owners: readonly HubOwner[] = [];
+  /** Whether the API is writing: a person at the control endpoint is not it. */
+  byApp = true;
   private readonly collections = new Map<string, Collection>();
   private readonly options: HubStoreOptions;
 
@@ -77,6 +90,12 @@ export class HubSpotStore {
   }
 
   create(collection: Collection, properties: Properties): HubRecord {
+    const record = this.insert(collection, properties);
+    this.tell(collection, "creation", { objectId: record.number, changeFlag: "NEW" });
+    return record;
+  }
+
+  private insert(collection: Collection, properties: Properties): HubRecord {
     this.refuseTaken(collection, properties, null);
     const now = this.now();
     const number = collection.takeNumber();
@@ -109,7 +128,7 @@ export class HubSpotStore {
     collection.changeMany(() => {
       records.forEach((record, at) => {
         this.lagBehind(collection, record.id, record);
-        apply(record, properties(at), now);
+        this.tellChanges(collection, record, apply(record, properties(at), now));
         this.options.wrote();
       });
     });
@@ -119,12 +138,14 @@ export class HubSpotStore {
     this.lagBehind(collection, record.id, record);
     collection.archive(record, this.now());
     this.options.wrote();
+    this.tell(collection, "deletion", { objectId: record.number, changeFlag: "DELETED" });
   }
 
   restore(collection: Collection, record: HubRecord): void {
     if (record.archivedAt === null) return;
     collection.restore(record, this.now());
     this.options.wrote();
+    this.tell(collection, "restore", { objectId: record.number, changeFlag: "RESTORED" });
   }
 
   /** Both records become a new one that holds the winner's values, gaps filled from the other. */
@@ -135,12 +156,18 @@ export class HubSpotStore {
       this.lagBehind(collection, record.id, record);
       collection.drop(record);
     }
-    const merged = this.create(collection, mergedProperties(collection.type, winner, loser, this.now()));
+    const merged = this.insert(collection, mergedProperties(collection.type, winner, loser, this.now()));
     for (const record of gone) {
       this.associations.move(name, record.id, merged.id);
       collection.mergedInto.set(record.id, merged.id);
     }
     if (name === "contacts") this.copyPrimaryCompany(merged);
+    this.tell(collection, "merge", {
+      objectId: winner.number,
+      primaryObjectId: winner.number,
+      mergedObjectIds: [loser.number],
+      newObjectId: merged.number,
+    });
     return merged;
   }
 
@@ -149,6 +176,7 @@ export class HubSpotStore {
     const target = this.live(to, toId);
     this.associations.tie(from.type.name, record.id, to.type.name, target.id, typeIds);
     this.touchTied(from, record, to, target);
+    this.tellTied(from, record, to, target, false);
   }
 
   untie(from: Collection, fromId: string, to: Collection, toId: string): void {
@@ -156,6 +184,7 @@ export class HubSpotStore {
     const target = this.live(to, toId);
     this.associations.untie(from.type.name, record.id, to.type.name, target.id);
     this.touchTied(from, record, to, target);
+    this.tellTied(from, record, to, target, true);
   }
 
   now(): number {
@@ -164,11 +193,21 @@ export class HubSpotStore {
 
   /** A change of the primary company shows in the contact's own properties, which counts as an edit of it. */
   private touchTied(from: Collection, record: HubRecord, to: Collection, target: HubRecord): void {
+    if (from === to) {
+      for (const company of [record, target]) this.copyParent(from, company);
+      return;
+    }
     const contact = [[from, record] as const, [to, target] as const].find(([side]) => side.type.name === "contacts");
     if (contact === undefined) return;
     const company = this.associations.primary("contacts", contact[1].id, "companies") ?? "";
     if (company === (contact[1].properties.associatedcompanyid ?? "")) return;
     this.write(contact[0], contact[1], { associatedcompanyid: company });
+  }
+
+  private copyParent(companies: Collection, company: HubRecord): void {
+    const parent = this.associations.parent(company.id) ?? "";
+    if (parent === (company.properties.hs_parent_company_id ?? "")) return;
+    this.write(companies, company, { hs_parent_company_id: parent });
   }
 
   private copyPrimaryCompany(contact: HubRecord): void {
@@ -178,8 +217,29 @@ export class HubSpotStore {
 
   private write(collection: Collection, record: HubRecord, properties: Properties): void {
     this.lagBehind(collection, record.id, record);
-    collection.change(record, () => apply(record, properties, this.now()));
+    let changed: string[] = [];
+    collection.change(record, () => {
+      changed = apply(record, properties, this.now());
+    });
     this.options.wrote();
+    this.tellChanges(collection, record, changed);
+  }
+
+  private tell(collection: Collection, kind: HubChange["kind"], facts: Record<string, unknown>): void {
+    this.options.changed?.({ type: collection.type.singular, kind, at: this.now(), byApp: this.byApp, ...facts });
+  }
+
+  private tellChanges(collection: Collection, record: HubRecord, names: readonly string[]): void {
+    for (const propertyName of names) {
+      const propertyValue = record.properties[propertyName] ?? "";
+      this.tell(collection, "propertyChange", { objectId: record.number, propertyName, propertyValue });
+    }
+  }
+
+  private tellTied(from: Collection, record: HubRecord, to: Collection, target: HubRecord, removed: boolean): void {
+    const associationType = `${from.type.singular}_TO_${to.type.singular}`.toUpperCase();
+    const ids = { fromObjectId: record.number, toObjectId: target.number };
+    this.tell(from, "associationChange", { associationType, ...ids, associationRemoved: removed });
   }
 
   private derived(collection: Collection, properties: Properties): Properties {
@@ -210,11 +270,14 @@ export class HubSpotStore {
   }
 }
 
-function apply(record: HubRecord, properties: Properties, now: number): void {
+/** Answers the names of what really changed. */
+function apply(record: HubRecord, properties: Properties, now: number): string[] {
+  const changed: string[] = [];
   const history = record.history ?? new Map();
   for (const [name, value] of Object.entries(properties)) {
     const old = record.properties[name] ?? "";
     if (old === value) continue;
+    changed.push(name);
     const versions = history.get(name) ?? [{ value: old, at: record.createdAt }];
     history.set(name, [{ value, at: now }, ...versions]);
     if (value === "") delete record.properties[name];
@@ -222,6 +285,7 @@ function apply(record: HubRecord, properties: Properties, now: number): void {
   }
   record.history = history;
   record.updatedAt = now;
+  return changed;
 }
 
 function snapshot(record: HubRecord): HubRecord {

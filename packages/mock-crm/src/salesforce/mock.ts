@@ -16,6 +16,7 @@ import { salesforceApp } from "./app.ts";
 import { Cursors } from "./cursors.ts";
 import { makeId } from "./ids.ts";
 import type { Org } from "./org.ts";
+import { OutboundMessages } from "./outbound-messages.ts";
 import { type ExtraField, orgSchema } from "./schema/org-schema.ts";
 import { SalesforceStore } from "./store.ts";
 import { Writer } from "./write.ts";
@@ -74,15 +75,23 @@ function buildOrg(options: SalesforceMockOptions, knobs: Knobs, origin: () => st
   const counters = new Counters();
   const data = loadSalesforceData(options);
   const schema = orgSchema(data.stages, options.extraFields ?? []);
-  const store = new SalesforceStore({ schema, stages: data.stages, clock, wrote: () => counters.wroteRow() });
-  store.load(data.rows);
   const organizationId = makeId("00D", options.organization ?? 1);
+  const outbound = new OutboundMessages(organizationId, () => knobs.webhooks);
+  const store = new SalesforceStore({
+    schema,
+    stages: data.stages,
+    clock,
+    wrote: () => counters.wroteRow(),
+    changed: (object, row) => outbound.changed(object, row),
+  });
+  store.load(data.rows);
   return {
     organizationId,
     userId: data.userId,
     client: { clientId: "pipeline-crm-local", clientSecret: "local-only-secret", ...options.client },
     store,
-    writer: new Writer(store, data.userId),
+    outbound,
+    writer: new Writer(store, data.userId, () => knobs.readOnly),
     oauth: oauthStore(options, knobs, clock, organizationId),
     clock,
     knobs,

@@ -6,6 +6,7 @@ import type { AccessToken, OAuthClient, OAuthStore } from "../shared/oauth-store
 import type { DailyQuota } from "../shared/quota.ts";
 import type { MockEnv } from "../shared/traffic.ts";
 import type { Cursors } from "./cursors.ts";
+import type { OutboundMessages } from "./outbound-messages.ts";
 import type { SalesforceStore } from "./store.ts";
 import type { Writer } from "./write.ts";
 
@@ -22,6 +23,7 @@ export interface Org {
   knobs: Knobs;
   counters: Counters;
   quota: DailyQuota;
+  outbound: OutboundMessages;
   cursors: Cursors;
   origin: () => string;
 }

@@ -17,6 +17,13 @@ export interface StoreOptions {
   stages: readonly StageDef[];
   clock: Clock;
   wrote: () => void;
+  changed?: (object: string, row: Row) => void;
+}
+
+interface Write {
+  name: string;
+  row: Row;
+  takeBack: () => void;
 }
 
 /** All rows of one org, and the only place that changes them. Values arrive checked. */
@@ -28,14 +35,16 @@ export class SalesforceStore {
   private readonly derives = new Map<string, Derive>();
   private readonly clock: Clock;
   private readonly wrote: () => void;
+  private readonly changed: (object: string, row: Row) => void;
   /** How to take back each write of the transaction at hand, or null outside one. */
-  private undo: (() => void)[] | null = null;
+  private undo: Write[] | null = null;
 
   constructor(options: StoreOptions) {
     this.schema = options.schema;
     this.stages = options.stages;
     this.clock = options.clock;
     this.wrote = options.wrote;
+    this.changed = options.changed ?? (() => undefined);
     for (const object of options.schema.values()) {
       this.tables.set(object.name, new ObjectTable(object));
       this.factories.set(object.name, rowFactory(object));
@@ -91,7 +100,7 @@ export class SalesforceStore {
     });
     this.derive(name)(row, new Set(Object.keys(values)));
     table.add(row);
-    this.written(() => table.drop(row));
+    this.written({ name, row, takeBack: () => table.drop(row) });
     return row;
   }
 
@@ -108,7 +117,7 @@ export class SalesforceStore {
         const changed = values(row, at);
         Object.assign(row, changed, { LastModifiedDate: now, LastModifiedById: userId, SystemModstamp: now });
         derive(row, new Set(Object.keys(changed)));
-        this.wrote();
+        this.kept(name, row);
       });
     });
   }
@@ -158,12 +167,12 @@ export class SalesforceStore {
 
   /** Runs several writes and takes all of them back when they are not to be kept. */
   transaction<T>(work: () => { keep: boolean; value: T }, undone: (value: T) => T): T {
-    const undo: (() => void)[] = [];
+    const undo: Write[] = [];
     this.undo = undo;
     try {
       const { keep, value } = work();
-      if (!keep) for (const step of undo.reverse()) step();
-      else for (const _step of undo) this.wrote();
+      if (!keep) for (const { takeBack } of undo.reverse()) takeBack();
+      else for (const { name, row } of undo) this.kept(name, row);
       return keep ? value : undone(value);
     } finally {
       this.undo = null;
@@ -177,12 +186,17 @@ export class SalesforceStore {
       Object.assign(row, values, { SystemModstamp: this.now() });
       this.derive(name)(row, new Set(Object.keys(values)));
     });
-    this.written(() => table.change(row, () => Object.assign(row, before)));
+    this.written({ name, row, takeBack: () => table.change(row, () => Object.assign(row, before)) });
   }
 
-  private written(takeBack: () => void): void {
-    if (this.undo === null) this.wrote();
-    else this.undo.push(takeBack);
+  private written(write: Write): void {
+    if (this.undo === null) this.kept(write.name, write.row);
+    else this.undo.push(write);
+  }
+
+  private kept(name: string, row: Row): void {
+    this.wrote();
+    this.changed(name, row);
   }
 
   private *referencesTo(name: string) {

@@ -10,19 +10,23 @@ export type Body = Readonly<Record<string, unknown>>;
 export class Writer {
   readonly store: SalesforceStore;
   private readonly userId: string;
+  private readonly readOnly: () => readonly string[];
 
-  constructor(store: SalesforceStore, userId: string) {
+  constructor(store: SalesforceStore, userId: string, readOnly: () => readonly string[] = () => []) {
     this.store = store;
     this.userId = userId;
+    this.readOnly = readOnly;
   }
 
   create(object: ObjectDef, body: Body): Row {
+    this.refuseReadOnly(object);
     const values = checkedValues(this.store, object, body, "create");
     this.store.table(object.name).checkUnique(values, null);
     return this.store.insert(object.name, values, this.userId);
   }
 
   update(object: ObjectDef, id: string, body: Body): Row {
+    this.refuseReadOnly(object);
     const row = this.store.live(object.name, id);
     const values = checkedValues(this.store, object, body, "update");
     this.store.table(object.name).checkUnique(values, row.Id);
@@ -43,10 +47,16 @@ export class Writer {
   }
 
   delete(object: ObjectDef, id: string): Row {
+    this.refuseReadOnly(object);
     const row = this.store.live(object.name, id);
     if (!object.writable)
       throw new SalesforceError("INSUFFICIENT_ACCESS_OR_READONLY", "entity type cannot be deleted", 403);
     this.store.delete(object.name, row);
     return row;
+  }
+
+  private refuseReadOnly({ name }: ObjectDef): void {
+    if (!this.readOnly().includes(name)) return;
+    throw new SalesforceError("INSUFFICIENT_ACCESS_OR_READONLY", `insufficient access rights on ${name}`, 403);
   }
 }

@@ -31,6 +31,51 @@ describe("HubSpot batches", () => {
     expect((answer as WithErrors).errors).toMatchObject([{ context: { objectWriteTraceId: ["t1"] } }]);
   });
 
+  it("creates with associations, and nothing where the other end is missing", async () => {
+    const { mock, client } = await hubspot();
+    const [company] = mock.control.list("companies", 0, 1) as Row[];
+    const tied = (to: string, trace: string) => ({
+      properties: { email: `${trace}@firm.example` },
+      associations: [{ to: { id: to }, types: [{ associationCategory: "HUBSPOT_DEFINED", associationTypeId: 1 }] }],
+      objectWriteTraceId: trace,
+    });
+    type Inputs = Parameters<typeof client.crm.contacts.batchApi.create>[0];
+    const inputs = [tied(company?.id ?? "", "t0"), tied("404", "t1")];
+    const answer = await client.crm.contacts.batchApi.create({ inputs } as unknown as Inputs);
+    expect(answer.results.map((record) => record.objectWriteTraceId)).toEqual(["t0"]);
+    expect((answer as WithErrors).errors).toMatchObject([{ category: "OBJECT_NOT_FOUND" }]);
+    expect(answer.results[0]?.properties.associatedcompanyid).toBe(company?.id);
+    const left = mock.control.list("contacts", 0, 500) as { properties: { email?: string } }[];
+    expect(left.filter(({ properties }) => properties.email === "t1@firm.example")).toEqual([]);
+  });
+
+  it("answers in an order of its own", async () => {
+    const { client } = await hubspot({ records: 0 });
+    const inputs = ["t0", "t1"].map((trace) => ({ properties: {}, associations: [], objectWriteTraceId: trace }));
+    const answer = await client.crm.contacts.batchApi.create({ inputs });
+    expect(answer.results.map((record) => record.objectWriteTraceId)).toEqual(["t1", "t0"]);
+  });
+
+  it("shows a parent company as a property that only the association changes", async () => {
+    const { mock, client } = await hubspot();
+    const [child, parent] = (mock.control.list("companies", 0, 2) as Row[]).map(({ id }) => id);
+    const pair = { _from: { id: child ?? "" }, to: { id: parent ?? "" } };
+    type Post = Parameters<typeof client.crm.associations.v4.batchApi.create>[2];
+    const types = [{ associationCategory: "HUBSPOT_DEFINED", associationTypeId: 14 }];
+    await client.crm.associations.v4.batchApi.create("companies", "companies", {
+      inputs: [{ ...pair, types }],
+    } as unknown as Post);
+    const shown = async (id = "") =>
+      (await client.crm.companies.basicApi.getById(id, ["hs_parent_company_id"])).properties.hs_parent_company_id;
+    expect([await shown(child), await shown(parent)]).toEqual([parent, null]);
+    await client.crm.associations.v4.batchApi.archive("companies", "companies", {
+      inputs: [{ _from: pair._from, to: [pair.to] }],
+    });
+    expect(await shown(child)).toBeNull();
+    const input = { id: child ?? "", properties: { hs_parent_company_id: parent ?? "" } };
+    expect(((await client.crm.companies.batchApi.update({ inputs: [input] })) as WithErrors).numErrors).toBe(1);
+  });
+
   it("updates row by row", async () => {
     const { mock, client } = await hubspot();
     const [first] = mock.control.list("contacts", 0, 1) as Row[];

@@ -45,6 +45,26 @@ describe("Salesforce records", () => {
     expect(error.message).toBe("Required fields are missing: [CloseDate]");
   });
 
+  it("lets an opportunity choose its contact once", async () => {
+    const { mock, connection } = await salesforce();
+    const people = (mock.control.list("Contact", 0, 2) as { Id: string }[]).map((row) => row.Id);
+    const values = { Name: "Deal", StageName: "Prospecting", CloseDate: "2027-01-31", ContactId: people[0] ?? null };
+    const { id = "" } = await connection.sobject("Opportunity").create(values);
+    const change = () => connection.sobject("Opportunity").update({ Id: id, ContactId: people[1] ?? null });
+    expect((await refusal(change)).name).toBe("INVALID_FIELD_FOR_INSERT_UPDATE");
+    expect((await connection.sobject("Opportunity").retrieve(id)).ContactId).toBe(people[0]);
+  });
+
+  it("can be read only for the connected user, not for everybody", async () => {
+    const { mock, connection } = await salesforce({ knobs: { readOnly: ["Contact"] } });
+    const [row] = await connection.sobject("Contact").create([{ LastName: "Nobody" }]);
+    expect(row).toMatchObject({ success: false, errors: [{ statusCode: "INSUFFICIENT_ACCESS_OR_READONLY" }] });
+    expect((await connection.sobject("Account").create({ Name: "Firm" })).success).toBe(true);
+    expect(mock.control.records([{ action: "create", type: "Contact", fields: { LastName: "By hand" } }])).toHaveLength(
+      1,
+    );
+  });
+
   it("derives probability and closed state from the stage", async () => {
     const { connection } = await salesforce();
     const deals = connection.sobject("Opportunity");

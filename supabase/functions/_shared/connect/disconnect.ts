@@ -1,11 +1,19 @@
 import { CrmFailure, PROVIDER_NAMES } from "../crm/contract.ts";
 import { disconnect as disconnectHere, forgetCredentials } from "../db/sql/connections.ts";
 import { clientSecret } from "../db/sql/tokens.ts";
+import { traced } from "../db/trace.ts";
+import type { CallerTrace } from "../db/types.ts";
 import type { User } from "../http/auth.ts";
 import type { Logger } from "../log/logger.ts";
 import { type ConnectionRow, connectionFor } from "./access.ts";
 import type { ConnectDeps } from "./deps.ts";
 import type { ConfigInput } from "./schemas.ts";
+
+interface Leaver {
+  user: User;
+  caller: CallerTrace;
+  log: Logger;
+}
 
 const GONE = "Disconnected. The records stay; connect the same account again to go on.";
 
@@ -13,9 +21,9 @@ const GONE = "Disconnected. The records stay; connect the same account again to 
  * Off here first, so that nothing uses the tokens any more; then revoked at the CRM; then forgotten. A CRM that does not
  * answer cannot keep somebody connected. Repeating it after a crash in between does the rest.
  */
-export async function disconnect(deps: ConnectDeps, user: User, input: ConfigInput, log: Logger) {
+export async function disconnect(deps: ConnectDeps, { user, caller, log }: Leaver, input: ConfigInput) {
   const connection = await connectionFor(deps.db, user, input.config_id, "admin");
-  const tokens = await disconnectHere(deps.db, { actor: user.id, config: connection.id });
+  const tokens = await traced(deps.db, caller, (db) => disconnectHere(db, { actor: user.id, config: connection.id }));
   const held = tokens?.refresh_token ?? null;
   const failure = held === null ? null : await revoke(deps, connection, held);
   await forgetCredentials(deps.db, connection.id);

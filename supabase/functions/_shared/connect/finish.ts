@@ -2,6 +2,8 @@ import { type CrmAccount, type CrmProvider, type CrmTokens, ENTITY_TYPES, PROVID
 import { connect } from "../db/sql/connections.ts";
 import { type OAuthConsumed, oauthConsume } from "../db/sql/oauth.ts";
 import { clientSecret } from "../db/sql/tokens.ts";
+import { traced } from "../db/trace.ts";
+import type { CallerTrace } from "../db/types.ts";
 import type { User } from "../http/auth.ts";
 import { problem } from "../http/problem.ts";
 import { defaultMappings, defaultStageMap } from "../sync/defaults/index.ts";
@@ -14,7 +16,7 @@ import { hashOf } from "./secrets.ts";
  * Everything that can fail happens before the one transaction that makes the connection: a refusal anywhere leaves no row.
  * The state is used up first, so a second try with the same one fails even while the first is still running.
  */
-export async function finish(deps: ConnectDeps, user: User, input: CallbackInput) {
+export async function finish(deps: ConnectDeps, user: User, caller: CallerTrace, input: CallbackInput) {
   const attempt = await oauthConsume(deps.db, {
     actor: user.id,
     stateHash: await hashOf(input.state),
@@ -33,7 +35,7 @@ export async function finish(deps: ConnectDeps, user: User, input: CallbackInput
   if (tokens.refreshToken === null) throw noRefreshToken(attempt);
   const session = { accessToken: tokens.accessToken, instanceUrl: tokens.instanceUrl, externalAccountId: "" };
   const account = await provider.identify(session, secret);
-  const configId = await save(deps, user, { attempt, provider, tokens, account });
+  const configId = await save(deps, user, { attempt, provider, tokens, account, caller });
   return { config: await shownConnection(deps.db, user, configId) };
 }
 
@@ -42,10 +44,12 @@ interface Granted {
   provider: CrmProvider;
   tokens: CrmTokens;
   account: CrmAccount;
+  caller: CallerTrace;
 }
 
-async function save(deps: ConnectDeps, user: User, { attempt, provider, tokens, account }: Granted): Promise<string> {
-  return connect(deps.db, {
+async function save(deps: ConnectDeps, user: User, granted: Granted): Promise<string> {
+  const { attempt, provider, tokens, account, caller } = granted;
+  const request = {
     actor: user.id,
     workspace: attempt.workspace_id,
     provider: attempt.provider,
@@ -56,6 +60,7 @@ async function save(deps: ConnectDeps, user: User, { attempt, provider, tokens, 
       instance_url: account.instanceUrl,
       user_id: account.userId,
       user_email: account.userEmail,
+      time_zone: account.timeZone ?? null,
     },
     tokens: {
       access_token: tokens.accessToken,
@@ -64,7 +69,8 @@ async function save(deps: ConnectDeps, user: User, { attempt, provider, tokens, 
       scopes: tokens.scopes,
     },
     ...(await defaults(provider, tokens, account)),
-  });
+  };
+  return traced(deps.db, caller, (db) => connect(db, request));
 }
 
 /** What the CRM looks like, and what we propose to do with it. */

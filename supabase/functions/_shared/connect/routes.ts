@@ -28,7 +28,7 @@ export function connectRoutes(deps: ConnectDeps): Route[] {
       path: "/callback",
       auth: "user",
       schema: callbackInput,
-      run: async ({ input, user }) => ({ status: 201, body: await finish(deps, user, input) }),
+      run: async ({ input, user, caller }) => ({ status: 201, body: await finish(deps, user, caller, input) }),
     }),
     route({
       method: "POST",
@@ -51,7 +51,7 @@ export function connectRoutes(deps: ConnectDeps): Route[] {
       path: "/disconnect",
       auth: "user",
       schema: configInput,
-      run: async ({ input, user, log }) => ({ body: await disconnect(deps, user, input, log) }),
+      run: async ({ input, user, caller, log }) => ({ body: await disconnect(deps, { user, caller, log }, input) }),
     }),
   ];
 }

@@ -42,6 +42,8 @@ export class FakeDatabase {
     owners: unknown[];
   }[] = [];
   status = "connected";
+  /** Of the call that changed something last. */
+  headers: Record<string, string | null> = {};
   tokensKept = true;
   expired = false;
 
@@ -94,6 +96,10 @@ export class FakeDatabase {
           return_url: returnUrl,
         },
       ];
+    },
+    "set_config('request.headers'": ([headers]) => {
+      this.headers = JSON.parse(String(headers)) as Record<string, string | null>;
+      return [];
     },
     "private.crm_client_secret": () => [{ secret: "hush" }],
     "private.crm_connect": ([actor, , , , account, tokens, mappings, stages, owners]) => {
@@ -202,6 +208,13 @@ export function fakeProvider(overrides: Partial<CrmProvider> = {}): CrmProvider 
     owners: async () => [{ id: "005000000000001AAA", email: "ada@acme.example", name: "Ada", active: true }],
     count: async () => 0,
     readPage: unused,
+    batch: { fetch: 100, write: 100 },
+    lookUpLagMs: 0,
+    fetchRecords: unused,
+    createRecords: unused,
+    updateRecords: unused,
+    deleteRecords: unused,
+    lookUp: unused,
     ...overrides,
   };
 }
@@ -232,6 +245,7 @@ export function setUp(overrides: Partial<CrmProvider> = {}) {
   const answer = handle("crm-oauth", connectRoutes(fakeDeps(database, fakeProvider(overrides))), {
     authenticate: async () => user,
     dispatchSecret: async () => "",
+    healthSecret: async () => "",
     newRequestId: () => "req-1",
     log: createLogger({ write: (line) => lines.push(line), now: () => new Date(0) }),
   });

@@ -15,25 +15,78 @@ export interface Subject {
   emailField: string;
   /** A refusal of the next call with status 429 or its like. */
   limitCode: RegExp;
+  /** What a new record needs. */
+  minimal: Record<EntityType, (name: string) => Record<string, unknown>>;
+  titleField: string;
+  websiteField: string;
+  /** A unique field of contacts that `start` adds. */
+  ownIdField: string;
+  /** A value that no contact may have, and how the refusal is called. */
+  invalid: { fields: Record<string, unknown>; code: string; field: string };
+  /** An opportunity's contact is chosen once and for all. */
+  fixedContact: boolean;
+  /** What a refusal for want of a permission says. */
+  forbidden: RegExp;
 }
 
 const CLIENT_ID = "pipeline-crm-local";
 export const SECRET = "local-only-secret";
 export const REDIRECT = "http://127.0.0.1:3999/callback";
 
+const OWN_ID = {
+  object: "Contact",
+  name: "Pipeline_Id__c",
+  label: "Pipeline Id",
+  type: "string",
+  length: 36,
+  unique: true,
+  externalId: true,
+} as const;
+
+async function addHubSpotProperty(mock: Mock): Promise<void> {
+  const response = await fetch(`${mock.url}/crm/v3/properties/contacts`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${mock.control.issueToken().token}`, "content-type": "application/json" },
+    body: JSON.stringify({
+      name: "pipeline_id",
+      label: "Pipeline Id",
+      groupName: "contactinformation",
+      type: "string",
+      fieldType: "text",
+      hasUniqueValue: true,
+    }),
+  });
+  if (response.status !== 201) throw new Error(`The property was not added: ${await response.text()}`);
+}
+
 export const SUBJECTS: readonly Subject[] = [
   {
     id: "salesforce",
-    start: (records) => startSalesforceMock({ data: "generated", records, seed: 7 }),
+    start: (records) => startSalesforceMock({ data: "generated", records, seed: 7, extraFields: [OWN_ID] }),
     env: (url) => ({ SALESFORCE_CLIENT_ID: CLIENT_ID, SALESFORCE_LOGIN_URL: url }),
     types: { accounts: "Account", contacts: "Contact", opportunities: "Opportunity" },
     nameField: "LastName",
     emailField: "Email",
     limitCode: /concurrent_requests/,
+    minimal: {
+      accounts: (name) => ({ Name: name }),
+      contacts: (name) => ({ LastName: name }),
+      opportunities: (name) => ({ Name: name, CloseDate: "2027-01-31" }),
+    },
+    titleField: "Title",
+    websiteField: "Website",
+    ownIdField: OWN_ID.name,
+    invalid: { fields: { LastName: "x".repeat(81) }, code: "STRING_TOO_LONG", field: "LastName" },
+    fixedContact: true,
+    forbidden: /may not do this .*Contact/,
   },
   {
     id: "hubspot",
-    start: (records) => startHubSpotMock({ data: "generated", records, seed: 7 }),
+    start: async (records) => {
+      const mock = await startHubSpotMock({ data: "generated", records, seed: 7 });
+      await addHubSpotProperty(mock);
+      return mock;
+    },
     env: (url) => ({
       HUBSPOT_CLIENT_ID: CLIENT_ID,
       HUBSPOT_AUTHORIZE_URL: `${url}/oauth/authorize`,
@@ -43,6 +96,17 @@ export const SUBJECTS: readonly Subject[] = [
     nameField: "lastname",
     emailField: "email",
     limitCode: /secondly/,
+    minimal: {
+      accounts: (name) => ({ name }),
+      contacts: (name) => ({ lastname: name }),
+      opportunities: (name) => ({ dealname: name, closedate: "2027-01-31T00:00:00Z" }),
+    },
+    titleField: "jobtitle",
+    websiteField: "domain",
+    ownIdField: "pipeline_id",
+    invalid: { fields: { lifecyclestage: "no such stage" }, code: "INVALID_OPTION", field: "lifecyclestage" },
+    fixedContact: false,
+    forbidden: /crm\.objects\.contacts\.write/,
   },
 ];
 

@@ -4,6 +4,16 @@
  */
 
 import type { Env } from "../settings.ts";
+import type {
+  CreateRequest,
+  DeleteRequest,
+  FetchRequest,
+  LookupRequest,
+  UpdateRequest,
+  WriteResult,
+} from "./contract.writing.ts";
+
+export type * from "./contract.writing.ts";
 
 export type ProviderId = "salesforce" | "hubspot";
 export type Environment = "production" | "sandbox";
@@ -108,6 +118,8 @@ export interface CrmAccount {
   instanceUrl: string;
   userId: string;
   userEmail: string | null;
+  /** IANA name, where the account's day matters to its quota. */
+  timeZone?: string;
 }
 
 export interface CrmField {
@@ -194,13 +206,20 @@ export interface ReadPage {
   missingFields: string[];
 }
 
-/** A condition on one CRM field, or a group of them. Sides without a value never match, except for empty and not_empty. */
+/**
+ * A condition on one CRM field, or a group of them. Sides without a value never match, except for empty and not_empty.
+ * `field` is a name of the CRM's, or one of FILTER_PARTS; `type` says how both sides are compared, whatever the CRM's own type.
+ */
 export type CrmFilter =
   | { all: readonly CrmFilter[] }
   | { any: readonly CrmFilter[] }
   | { field: string; type: MappingDataType; operator: FilterOperator; values: readonly FilterValue[] };
 
 export type FilterValue = string | number | boolean;
+
+/** What a record carries beside its fields, under the same name for every CRM. */
+export const FILTER_PARTS = ["$owner", "$stage", "$pipeline"] as const;
+export type FilterPart = (typeof FILTER_PARTS)[number];
 
 export const FILTER_OPERATORS = [
   "equals",
@@ -218,75 +237,6 @@ export const FILTER_OPERATORS = [
   "not_empty",
 ] as const;
 export type FilterOperator = (typeof FILTER_OPERATORS)[number];
-
-/** Records by id, wherever they are in the order of changes. */
-export interface FetchRequest {
-  entity: EntityType;
-  ids: readonly string[];
-  fields: readonly string[];
-}
-
-/** What is to be set on one record of the CRM. Absent parts are left alone; null clears. */
-export interface RecordWrite {
-  /** Tells the results apart: unique within a request. */
-  key: string;
-  /** By CRM field name, as the CRM's API takes them. */
-  fields: Readonly<Record<string, unknown>>;
-  /** Ids of the CRM. */
-  company?: string | null;
-  contact?: string | null;
-  owner?: string | null;
-  stage?: { pipeline: string; id: string };
-}
-
-export interface CreateRequest {
-  entity: EntityType;
-  writes: readonly RecordWrite[];
-  /** A unique field of the CRM that carries our id (in each write's `fields`): creating twice then makes one record. */
-  externalIdField?: string;
-}
-
-export interface UpdateRequest {
-  entity: EntityType;
-  writes: readonly (RecordWrite & { id: string })[];
-}
-
-export interface DeleteRequest {
-  entity: EntityType;
-  ids: readonly string[];
-}
-
-/**
- * written: done. exists: a create that the CRM refused because `id` is that record already. gone: the record was deleted or
- * merged away there. failed: see `error`; its kind says whether trying again can help.
- */
-export interface WriteResult {
-  /** Of the write; of a deletion the id. */
-  key: string;
-  outcome: "written" | "exists" | "gone" | "failed";
-  /** The CRM's id. */
-  id: string | null;
-  error?: CrmError & { field?: string };
-}
-
-/** A create whose answer never came, as far as it can be recognised. */
-export interface LookupCandidate {
-  key: string;
-  /** Value of the external id field. */
-  externalId?: string;
-  email?: string;
-  domain?: string;
-  /** The record's name as it was to be created. */
-  name?: string;
-  /** Not before this (ISO, UTC), by our clock. */
-  createdAfter: string;
-}
-
-export interface LookupRequest {
-  entity: EntityType;
-  candidates: readonly LookupCandidate[];
-  externalIdField?: string;
-}
 
 export interface AuthorizeRequest {
   state: string;
@@ -321,7 +271,7 @@ export interface CrmProvider {
   stages(session: CrmSession): Promise<CrmStage[]>;
   owners(session: CrmSession): Promise<CrmOwner[]>;
   /** null where the CRM cannot count cheaply. */
-  count(session: CrmSession, entity: EntityType, since: HighWater | null): Promise<number | null>;
+  count(session: CrmSession, entity: EntityType, since: HighWater | null, filter?: CrmFilter): Promise<number | null>;
   readPage(session: CrmSession, request: ReadRequest): Promise<ReadPage>;
   /** Most records per fetch, create, update and delete call below. */
   readonly batch: { fetch: number; write: number };

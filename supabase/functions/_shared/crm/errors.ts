@@ -20,7 +20,7 @@ export function unreachable(crm: string, cause: unknown): CrmFailure {
   return failure(
     "transient",
     "network_error",
-    `${crm} cannot be reached. Nothing was changed; try again in a few minutes.`,
+    `${crm} cannot be reached. Nothing is lost; try again in a few minutes.`,
     { cause },
   );
 }
@@ -29,7 +29,7 @@ export function timedOut(crm: string, seconds: number): CrmFailure {
   return failure(
     "transient",
     "timeout",
-    `${crm} did not answer within ${seconds} seconds. Nothing was changed; try again in a few minutes.`,
+    `${crm} did not answer within ${seconds} seconds. Nothing is lost; try again in a few minutes.`,
   );
 }
 
@@ -62,4 +62,10 @@ export function parseRetryAfter(value: string | undefined, now: Date): number | 
   if (Number.isFinite(seconds)) return seconds < 0 ? undefined : Math.round(seconds * 1000);
   const date = Date.parse(value);
   return Number.isNaN(date) ? undefined : Math.max(0, date - now.getTime());
+}
+
+/** The HTTP status that a refusal was read from. */
+export function statusOf({ cause }: CrmError): number | null {
+  const status = typeof cause === "object" && cause !== null && "status" in cause ? cause.status : null;
+  return typeof status === "number" ? status : null;
 }

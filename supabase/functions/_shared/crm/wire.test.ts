@@ -1,17 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { type CrmError, CrmFailure } from "./contract.ts";
+import { type CallFamily, type CallReport, type CrmError, CrmFailure } from "./contract.ts";
 import { hostRules } from "./hosts.ts";
-import { createWire, type WireRequest, type WireResponse } from "./wire.ts";
+import { createWire, type Limits, type WireRequest, type WireResponse } from "./wire.ts";
 
 type Answer = Response | Error;
 
-function wireOver(answers: Answer[]) {
+function wireOver(answers: Answer[], limits?: (headers: Record<string, string>) => Limits) {
   const pauses: number[] = [];
   const sent: RequestInit[] = [];
   const wire = createWire({
     crm: "Testforce",
     hosts: hostRules(["api.example.com"], [], undefined),
     classify,
+    limits,
     deps: {
       env: {},
       now: () => new Date("2026-11-21T12:00:00Z"),
@@ -33,8 +34,14 @@ function classify({ status, headers }: WireResponse): CrmError {
   return { kind, code: `http_${status}`, userMessage: `HTTP ${status}`, retryAfterMs };
 }
 
-const read: WireRequest = { method: "GET", url: "https://api.example.com/x", repeatable: true };
-const write: WireRequest = { method: "POST", url: "https://api.example.com/token", body: "code=1", repeatable: false };
+const read: WireRequest = { method: "GET", url: "https://api.example.com/x", repeatable: true, family: "read" };
+const write: WireRequest = {
+  method: "POST",
+  url: "https://api.example.com/token",
+  body: "code=1",
+  repeatable: false,
+  family: "write",
+};
 
 async function failureOf(run: Promise<unknown>): Promise<CrmError> {
   const error = await run.then(
@@ -104,5 +111,63 @@ describe("the way out to a CRM", () => {
     const url = `https://api.example.com/x?q=${"a".repeat(16_000)}`;
     expect(await failureOf(wire({ ...read, url }))).toMatchObject({ kind: "rejected", code: "request_too_long" });
     expect(sent).toHaveLength(0);
+  });
+
+  it("sends again what was turned away for coming too often: that did nothing yet", async () => {
+    const limited = new Response("", { status: 429, headers: { "retry-after": "1" } });
+    const { wire, sent, pauses } = wireOver([limited, new Response("fine")]);
+    expect((await wire(write)).text).toBe("fine");
+    expect([sent.length, pauses]).toEqual([2, [1000]]);
+  });
+});
+
+describe("the gate before every call", () => {
+  function gateThat(enter: (family: CallFamily) => Promise<void> = async () => {}) {
+    const entered: CallFamily[] = [];
+    const reports: CallReport[] = [];
+    const gate = {
+      enter: (family: CallFamily) => {
+        entered.push(family);
+        return enter(family);
+      },
+      report: (report: CallReport) => void reports.push(report),
+    };
+    return { gate, entered, reports };
+  }
+
+  it("is entered for each attempt, and hears of each answer what its headers tell", async () => {
+    const limits = (headers: Record<string, string>) => ({ windowRemaining: Number(headers.left) });
+    const answers = [
+      new Response("", { status: 503, headers: { left: "2" } }),
+      new Response("", { status: 429, headers: { left: "0", "retry-after": "1" } }),
+      new Response("fine", { headers: { left: "9" } }),
+    ];
+    const { gate, entered, reports } = gateThat();
+    await wireOver(answers, limits).wire({ ...read, family: "search", gate });
+    expect(entered).toEqual(["search", "search", "search"]);
+    expect(reports).toEqual([
+      { family: "search", status: 503, windowRemaining: 2 },
+      { family: "search", status: 429, windowRemaining: 0, retryAfterMs: 1000 },
+      { family: "search", status: 200, windowRemaining: 9 },
+    ]);
+  });
+
+  it("keeps a call back that would come too early: nothing is sent", async () => {
+    const tooEarly = new CrmFailure({
+      kind: "rate_limited",
+      code: "gate",
+      userMessage: "Later.",
+      retryAfterMs: 60_000,
+    });
+    const { gate, reports } = gateThat(() => Promise.reject(tooEarly));
+    const { wire, sent } = wireOver([new Response("fine")]);
+    expect(await failureOf(wire({ ...write, gate }))).toMatchObject({ kind: "rate_limited", code: "gate" });
+    expect([sent, reports]).toEqual([[], []]);
+  });
+
+  it("hears nothing of a call that got no answer", async () => {
+    const { gate, entered, reports } = gateThat();
+    await failureOf(wireOver([new TypeError("fetch failed")]).wire({ ...write, gate }));
+    expect([entered, reports]).toEqual([["write"], []]);
   });
 });

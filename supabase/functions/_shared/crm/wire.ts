@@ -1,5 +1,12 @@
-import { type CrmError, CrmFailure, type ProviderDeps } from "./contract.ts";
-import { failure, timedOut, unreachable } from "./errors.ts";
+import {
+  type CallFamily,
+  type CallGate,
+  type CallReport,
+  type CrmError,
+  CrmFailure,
+  type ProviderDeps,
+} from "./contract.ts";
+import { failure, parseRetryAfter, timedOut, unreachable } from "./errors.ts";
 import { assertAllowed, type HostRules } from "./hosts.ts";
 
 /**
@@ -11,8 +18,11 @@ export interface WireRequest {
   url: string;
   headers?: Record<string, string>;
   body?: string;
-  /** Sending it twice does no harm (a read). */
+  /** Sending it twice comes to the same as once: a read, an update, a deletion. */
   repeatable: boolean;
+  family: CallFamily;
+  /** Of the session; absent where nothing is counted. */
+  gate?: CallGate;
 }
 
 export interface WireResponse {
@@ -21,12 +31,16 @@ export interface WireResponse {
   text: string;
 }
 
+export type Limits = Pick<CallReport, "dailyRemaining" | "dailyLimit" | "windowRemaining">;
+
 export interface WireOptions {
   crm: string;
   deps: ProviderDeps;
   hosts: HostRules;
   /** Reads a refusal (status 300 and above) as one of the four kinds. */
   classify: (response: WireResponse, now: Date) => CrmError;
+  /** What an answer's headers tell about limits. */
+  limits?: (headers: Record<string, string>) => Limits;
   timeoutMs?: number;
 }
 
@@ -48,7 +62,7 @@ export function createWire(options: WireOptions): Wire {
         return await sendOnce(request, options);
       } catch (error) {
         const pause = pauseBeforeRetry(error, attempt);
-        if (!request.repeatable || pause === null) throw error;
+        if (pause === null || !(request.repeatable || wasTurnedAway(error))) throw error;
         await sleep(pause);
       }
     }
@@ -66,9 +80,28 @@ function assertSendable(request: WireRequest, { hosts, crm }: WireOptions): void
 }
 
 async function sendOnce(request: WireRequest, options: WireOptions): Promise<WireResponse> {
+  await request.gate?.enter(request.family);
   const response = await fetchText(request, options);
-  if (response.status < 300) return response;
-  throw new CrmFailure(options.classify(response, options.deps.now()));
+  const refusal = response.status < 300 ? null : options.classify(response, options.deps.now());
+  request.gate?.report(reportOf(request, response, refusal, options));
+  if (refusal !== null) throw new CrmFailure(refusal);
+  return response;
+}
+
+function reportOf(
+  { family }: WireRequest,
+  { status, headers }: WireResponse,
+  refusal: CrmError | null,
+  { limits, deps }: WireOptions,
+): CallReport {
+  const told = parseRetryAfter(headers["retry-after"], deps.now());
+  const retryAfterMs = refusal?.kind === "rate_limited" ? refusal.retryAfterMs : told;
+  return { family, status, ...limits?.(headers), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+}
+
+/** Too many calls: then this one did nothing, whatever it was. */
+function wasTurnedAway(error: unknown): boolean {
+  return error instanceof CrmFailure && error.detail.kind === "rate_limited";
 }
 
 async function fetchText(request: WireRequest, { crm, deps, timeoutMs = 30_000 }: WireOptions): Promise<WireResponse> {

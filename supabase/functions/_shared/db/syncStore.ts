@@ -1,6 +1,9 @@
 import type { SyncStore } from "../sync/store.ts";
+import { callStore } from "./sql/calls.ts";
 import { incrementalCursor, mergePage, upsertOwners } from "./sql/merge.ts";
-import { claim, finish, handOver, noteError, renew, setTotals } from "./sql/run.ts";
+import { beginPush, dueDirty, settleDirty, settleOutbound, takeOutbound } from "./sql/outbound.ts";
+import { planPage, planPush } from "./sql/plan.ts";
+import { claim, finish, handOver, keepCheckpoint, noteError, renew, setTotals } from "./sql/run.ts";
 import { connectionFailed } from "./sql/tokens.ts";
 import { tokenStore } from "./tokenStore.ts";
 import type { Db } from "./types.ts";
@@ -13,10 +16,21 @@ export function syncStore(db: Db): SyncStore {
     finish: (run, outcome, message, resumeAt) => finish(db, run, outcome, message, resumeAt),
     noteError: (run, error) => noteError(db, run, error),
     setTotals: (run, totals) => setTotals(db, run, totals),
+    keepCheckpoint: (run, checkpoint) => keepCheckpoint(db, run, checkpoint),
     mergePage: (run, page) => mergePage(db, run, page),
+    plan: {
+      page: (run, page) => planPage(db, run, page),
+      push: (run, entity, limit) => planPush(db, run, entity, limit),
+    },
+    dueDirty: (run, entity, limit) => dueDirty(db, run, entity, limit),
+    settleDirty: (run, entity, done) => settleDirty(db, run, entity, done),
+    beginPush: (run, entity) => beginPush(db, run, entity),
+    takeOutbound: (run, entity, limit, records) => takeOutbound(db, run, entity, limit, records),
+    settleOutbound: (run, entity, results) => settleOutbound(db, run, entity, results),
     incrementalCursor: (config, entity) => incrementalCursor(db, config, entity),
     upsertOwners: (config, owners) => upsertOwners(db, config, owners),
     connectionFailed: (config, reason) => connectionFailed(db, config, reason),
     tokens: (config, provider) => tokenStore(db, config, provider),
+    calls: (config, provider) => callStore(db, config, provider),
   };
 }

@@ -14,6 +14,12 @@ export interface UserClaims {
   role?: string;
 }
 
+/** Where a request came from, for the audit log. */
+export interface CallerTrace {
+  ip: string | null;
+  userAgent: string | null;
+}
+
 /** What the database refused, by SQLSTATE. Codes that begin with PC are our own and carry a sentence for people. */
 export class DbFailure extends Error {
   readonly code: string;

@@ -30,20 +30,31 @@ function parse(text: string): unknown {
   }
 }
 
-/** Counts while reading: a length header can be missing or wrong. */
 async function readLimited(request: Request): Promise<string> {
-  if (request.body === null) return "";
-  const decoder = new TextDecoder();
-  const parts: string[] = [];
+  return new TextDecoder().decode(await readBytes(request, BODY_LIMIT));
+}
+
+/** The body as it was sent. Counts while reading: a length header can be missing or wrong. */
+export async function readBytes(request: Request, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+  const tooLarge = () => problem(413, "body_too_large", `The body may have ${limit / 1024} KiB at most.`);
+  if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge();
+  if (request.body === null) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
   let size = 0;
   const reader = request.body.getReader();
   for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
     size += chunk.value.byteLength;
-    if (size > BODY_LIMIT) {
+    if (size > limit) {
       await reader.cancel();
-      throw problem(413, "body_too_large", `The body may have ${BODY_LIMIT / 1024} KiB at most.`);
+      throw tooLarge();
     }
-    parts.push(decoder.decode(chunk.value, { stream: true }));
+    chunks.push(chunk.value);
   }
-  return parts.join("") + decoder.decode();
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return bytes;
 }

@@ -23,6 +23,7 @@ const SQLSTATES: Record<string, Answer> = {
   PC008: { status: 409, code: "changed_meanwhile" },
   PC009: { status: 409, code: "last_owner" },
   PC010: { status: 410, code: "invitation_invalid" },
+  PC011: { status: 503, code: "not_configured" },
   "42501": { status: 403, code: "not_allowed", detail: "You may not do this." },
   "23505": { status: 409, code: "already_exists", detail: "There is such an entry already." },
   "23": { status: 422, code: "invalid_input", detail: "The values do not fit together." },

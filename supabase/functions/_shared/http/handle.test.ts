@@ -17,6 +17,7 @@ function functionWith(
   const services: Services = {
     authenticate: async () => USER,
     dispatchSecret: async () => "s3cret",
+    healthSecret: async () => "pulse",
     newRequestId: () => "req-1",
     log: createLogger({ write: (line) => lines.push(line), now: () => new Date(0) }),
     ...more,
@@ -32,6 +33,13 @@ function functionWith(
     route({ method: "POST", path: "/run", auth: "none", schema: z.object({}), run }),
     route({ method: "GET", path: "/run", auth: "none", schema: z.object({ q: z.string().optional() }), run }),
     route({ method: "POST", path: "/", auth: "dispatch", schema: z.object({}), run }),
+    route({
+      method: "GET",
+      path: "/pulse",
+      auth: "monitor",
+      schema: z.object({}),
+      run: async ({ user, caller }) => ({ body: { ...user, ...caller } }),
+    }),
   ];
   return { answer: handle("crm-test", routes, services), lines };
 }
@@ -98,6 +106,22 @@ describe("the way into a function", () => {
     expect(response.status).toBe(200);
   });
 
+  it.each([
+    ["without the secret a monitor learns little", {}, 200, { trusted: false }],
+    ["with it, more", { "x-health-secret": "pulse" }, 200, { trusted: true }],
+    ["with a wrong one, nothing", { "x-health-secret": "guess" }, 401, { code: "not_the_monitor" }],
+  ])("%s", async (_, headers, status, body) => {
+    const response = await functionWith().answer(new Request("http://x/crm-test/pulse", { headers }));
+    expect(response.status).toBe(status);
+    expect(await response.json()).toMatchObject(body);
+  });
+
+  it("tells the route where the call came from", async () => {
+    const headers = { "x-forwarded-for": "203.0.113.7", "user-agent": "browser" };
+    const response = await functionWith().answer(new Request("http://x/crm-test/pulse", { headers }));
+    expect(await response.json()).toMatchObject({ ip: "203.0.113.7", userAgent: "browser" });
+  });
+
   it("names the fields that are wrong", async () => {
     const response = await functionWith().answer(call("/echo", { body: '{"n":"x"}' }));
     expect(await response.json()).toMatchObject({ errors: [{ field: "n" }] });
@@ -113,6 +137,7 @@ describe("what a failure becomes", () => {
     ["PC003", 400],
     ["PC004", 422],
     ["PC005", 409],
+    ["PC011", 503],
     ["PC006", 409],
     ["PC010", 410],
   ])("the database's own %s becomes %i with its sentence", async (code, status) => {

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { CallerTrace } from "../db/types.ts";
 import type { Logger } from "../log/logger.ts";
 import { sameSecret, type User } from "./auth.ts";
 import { readInput } from "./body.ts";
@@ -6,17 +7,22 @@ import { CORS_HEADERS, preflight } from "./cors.ts";
 import { toProblem } from "./errors.ts";
 import { problem, problemResponse } from "./problem.ts";
 
-/** Who may call: a signed-in user, anybody (the browser coming back from a CRM), or the database's dispatcher. */
+/**
+ * Who may call: a signed-in user, anybody (the browser coming back from a CRM), the database's dispatcher, or a monitor, which
+ * is told more when it knows the secret.
+ */
 interface Callers {
   user: User;
   none: null;
   dispatch: null;
+  monitor: { trusted: boolean };
 }
 export type Auth = keyof Callers;
 
 export interface Context<Input, Caller> {
   input: Input;
   user: Caller;
+  caller: CallerTrace;
   requestId: string;
   log: Logger;
 }
@@ -35,6 +41,7 @@ interface RouteOf<A extends Auth, Input> {
 /** A route with its types closed over, so that routes of every kind fit in one table. */
 export interface Route {
   method: "GET" | "POST";
+  /** One that ends in /* takes one more segment, which is a secret: it is in no log and no answer. */
   path: string;
   answer: (request: Request, services: Services, requestId: string, log: Logger) => Promise<Reply>;
 }
@@ -42,6 +49,7 @@ export interface Route {
 export interface Services {
   authenticate: (request: Request) => Promise<User>;
   dispatchSecret: () => Promise<string>;
+  healthSecret: () => Promise<string>;
   newRequestId: () => string;
   log: Logger;
 }
@@ -53,7 +61,8 @@ export function route<A extends Auth, Input>({ method, path, auth, schema, run }
     answer: async (request, services, requestId, log) => {
       const user = (await CHECKS[auth](request, services)) as Callers[A];
       const input = await readInput(request, schema);
-      return run({ input, user, requestId, log: user === null ? log : log.with({ user_id: user.id }) });
+      const known = user !== null && "id" in user ? log.with({ user_id: user.id }) : log;
+      return run({ input, user, caller: traceOf(request), requestId, log: known });
     },
   };
 }
@@ -66,7 +75,17 @@ const CHECKS: { [A in Auth]: (request: Request, services: Services) => Promise<C
     if (given !== "" && sameSecret(given, await services.dispatchSecret())) return null;
     throw problem(401, "not_the_dispatcher", "Only the database may start this.");
   },
+  monitor: async (request, services) => {
+    const given = request.headers.get("x-health-secret") ?? "";
+    if (given === "") return { trusted: false };
+    if (sameSecret(given, await services.healthSecret())) return { trusted: true };
+    throw problem(401, "not_the_monitor", "The health secret is wrong. Leave it out to learn ok or not ok only.");
+  },
 };
+
+function traceOf({ headers }: Request): CallerTrace {
+  return { ip: headers.get("x-forwarded-for"), userAgent: headers.get("user-agent") };
+}
 
 /** The one way into a function: find the route, know the caller, check the input, run, and answer every failure. */
 export function handle(
@@ -76,7 +95,7 @@ export function handle(
 ): (request: Request) => Promise<Response> {
   return async (request) => {
     const requestId = services.newRequestId();
-    const path = pathWithin(name, request.url);
+    const path = known(routes, pathWithin(name, request.url));
     const log = services.log.with({ request_id: requestId, method: request.method, path });
     try {
       const found = find(routes, request.method, path);
@@ -93,6 +112,12 @@ function pathWithin(name: string, url: string): string {
   const path = new URL(url).pathname.replace(/^\/functions\/v1(?=\/)/, "");
   const inner = path.startsWith(`/${name}`) ? path.slice(name.length + 1) : path;
   return inner.replace(/\/+$/, "") || "/";
+}
+
+/** The path as the routes name it. */
+function known(routes: readonly Route[], path: string): string {
+  const open = path.replace(/[^/]+$/, "*");
+  return routes.some((candidate) => candidate.path === open) ? open : path;
 }
 
 function find(routes: readonly Route[], method: string, path: string): Route | Response {

@@ -1,5 +1,5 @@
 import { openDb } from "../db/connect.ts";
-import { dispatchSecret } from "../db/sql/tokens.ts";
+import { dispatchSecret, healthSecret } from "../db/sql/tokens.ts";
 import type { Db } from "../db/types.ts";
 import { createLogger, type Logger } from "../log/logger.ts";
 import type { Env } from "../settings.ts";
@@ -37,6 +37,7 @@ export function serve(name: string, routes: (runtime: Runtime) => readonly Route
     handle(name, routes(runtime), {
       authenticate: (request) => authenticate(request, { ...settings, fetch: globalThis.fetch }),
       dispatchSecret: () => dispatchSecret(db),
+      healthSecret: () => healthSecret(db),
       newRequestId: () => crypto.randomUUID(),
       log,
     }),

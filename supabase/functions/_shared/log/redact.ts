@@ -11,8 +11,12 @@ const SECRET_SHAPES: readonly [RegExp, string][] = [
   [/\bsb_secret_[\w-]+/g, "[redacted]"],
   [/\b00D\w{12,15}![\w.]+/g, "[redacted]"],
   [/\bpat-\w{2,4}-[\w-]+/g, "[redacted]"],
+  // Refresh tokens of Salesforce and HubSpot.
+  [/\b5Aep[\w.]{8,}/g, "[redacted]"],
+  [/\b(?:na|eu|ap)\d-[0-9a-f]{4,8}(?:-[0-9a-f]{4,12}){2,}/gi, "[redacted]"],
+  [/\b(Authorization|X-SFDC-Session|Cookie)(["']?\s*:\s*["']?)(?:\w+\s+)?[^\s"'&,;}]+/gi, "$1$2[redacted]"],
   [
-    /\b(access_token|refresh_token|client_secret|code_verifier|oauth_token|code|state|token|secret|password)(["']?\s*[=:]\s*["']?)[^\s"'&,;}]+/gi,
+    /\b(access_token|refresh_token|client_secret|code_verifier|oauth_token|code|state|token|secret|password|sessionId|api_?key|hapikey)(["']?\s*[=:]\s*["']?)[^\s"'&,;}]+/gi,
     "$1$2[redacted]",
   ],
   [/(:\/\/[^\s:/@]{1,100}:)[^\s@/]+@/g, "$1[redacted]@"],

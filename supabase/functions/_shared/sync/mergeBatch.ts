@@ -50,8 +50,10 @@ function isDataError(error: unknown): error is DbFailure {
   return error instanceof DbFailure && DATA_ERROR.test(error.code);
 }
 
+/** The database's own words name tables and constraints: they help nobody who looks at a CRM. The code says the rest. */
 function refused(record: MergeRecord, failure: DbFailure): Rejection {
-  const message = `The database refused this record: ${failure.message}. Change it in the CRM, then retry the failed records.`;
+  const rule = failure.code.startsWith("22") ? "has a form that cannot be stored" : "breaks a rule of our tables";
+  const message = `One of its values ${rule} (${failure.code}). Change it in the CRM or map the field elsewhere, then retry the failed records.`;
   return { crm_id: record.crm_id, code: `sql_${failure.code}`, message, field: null };
 }
 

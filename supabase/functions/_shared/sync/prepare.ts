@@ -1,10 +1,13 @@
-import { CrmFailure, type EntityType, type HighWater } from "../crm/contract.ts";
+import { CrmFailure, type CrmFilter, type EntityType, type HighWater } from "../crm/contract.ts";
 import { patiently } from "./retry.ts";
+import { crmFilter } from "./rules.ts";
 import type { Slice } from "./slice.ts";
 
-/** Once per run, before its first page: who owns records, and how many there are to read. */
-export async function prepare(slice: Slice, entities: readonly EntityType[]): Promise<void> {
+/** Once per run, before anything else: who owns records, and how many there are to read. */
+export async function prepare(slice: Slice): Promise<void> {
   await refreshOwners(slice);
+  const { entities, phases } = slice.claim;
+  if (!phases.includes("pull")) return;
   const totals = await Promise.all(entities.map(async (entity) => [entity, await total(slice, entity)] as const));
   await slice.deps.store.setTotals(slice.run, Object.fromEntries(totals));
 }
@@ -31,12 +34,21 @@ async function refreshOwners(slice: Slice): Promise<void> {
 async function total(slice: Slice, entity: EntityType): Promise<number | null> {
   const since = await highWater(slice, entity);
   try {
-    return await patiently(waiting(slice), () => slice.session.use((one) => slice.crm.count(one, entity, since)));
+    const filter = filterOf(slice, entity);
+    return await patiently(waiting(slice), () =>
+      slice.session.use((one) => slice.crm.count(one, entity, since, filter)),
+    );
   } catch (error) {
     if (!isRefusal(error)) throw error;
     slice.deps.log.warn("count refused", { entity, code: error.detail.code });
     return null;
   }
+}
+
+/** Which records of an entity this connection wants. A filter that cannot be followed is a refusal. */
+export function filterOf({ claim }: Slice, entity: EntityType): CrmFilter | undefined {
+  const { mappings, stages, settings } = claim;
+  return crmFilter(settings.sync_rules, { entity, mappings, stages, currentUser: settings.crm_user ?? null });
 }
 
 export async function highWater({ deps, claim }: Slice, entity: EntityType): Promise<HighWater | null> {

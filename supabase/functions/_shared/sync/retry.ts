@@ -15,12 +15,28 @@ const TRIES = 5;
 const DATABASE_TRIES = 3;
 
 /** Asks the CRM again while the trouble passes by itself and there is time; else the failure goes to the slice. */
-export async function patiently<T>(waiting: Waiting, call: () => Promise<T>): Promise<T> {
+export function patiently<T>(waiting: Waiting, call: () => Promise<T>): Promise<T> {
+  return asking(waiting, call, () => true);
+}
+
+/**
+ * For calls that must not be done twice. A call that was refused for its rate has not been looked at and is asked again; of
+ * one that got lost nobody knows.
+ */
+export function onceAtMost<T>(waiting: Waiting, call: () => Promise<T>): Promise<T> {
+  return asking(waiting, call, ({ detail }) => detail.kind === "rate_limited");
+}
+
+async function asking<T>(
+  waiting: Waiting,
+  call: () => Promise<T>,
+  mayAgain: (failure: CrmFailure) => boolean,
+): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await call();
     } catch (error) {
-      const wait = error instanceof CrmFailure ? waitFor(error, attempt, waiting.random) : null;
+      const wait = error instanceof CrmFailure && mayAgain(error) ? waitFor(error, attempt, waiting.random) : null;
       if (wait === null || wait >= waiting.remainingMs()) throw error;
       await waiting.sleep(wait);
     }

@@ -14,6 +14,7 @@ let lock: Promise<unknown>;
 let accepted: Set<string>;
 let life: number | null;
 let refuse: CrmFailure | null;
+let onRefresh: () => void;
 
 beforeEach(() => {
   vault = {
@@ -30,6 +31,7 @@ beforeEach(() => {
   accepted = new Set(["old"]);
   life = null;
   refuse = null;
+  onRefresh = () => {};
 });
 
 const store: TokenStore = {
@@ -60,6 +62,7 @@ const keeper = () =>
     provider: {
       async refresh({ refreshToken }) {
         refreshes += 1;
+        onRefresh();
         if (refuse !== null) throw refuse;
         const accessToken = `new-${refreshes}`;
         accepted = new Set([accessToken]);
@@ -112,6 +115,40 @@ describe("a token", () => {
   it("is renewed once for several workers", async () => {
     accepted = new Set();
     await Promise.all(Array.from({ length: 5 }, () => keeper().use(call)));
+    expect(refreshes).toBe(1);
+  });
+});
+
+describe("a token that another worker renews meanwhile", () => {
+  it("is replaced by that worker's, without a renewal of its own", async () => {
+    const session = keeper();
+    await session.use(call);
+    vault = { ...vault, access_token: "theirs", version: 2 };
+    accepted = new Set(["theirs"]);
+    expect(await session.use(call)).toBe("theirs");
+    expect(refreshes).toBe(0);
+  });
+
+  it("may end the new token as well, which is no reason to give the connection up", async () => {
+    accepted = new Set();
+    let tries = 0;
+    const answer = await keeper().use(async ({ accessToken }) => {
+      tries += 1;
+      if (tries === 2) vault = { ...vault, access_token: "theirs", version: vault.version + 1 };
+      if (accessToken !== "theirs") throw expired();
+      return accessToken;
+    });
+    expect(answer).toBe("theirs");
+    expect(refreshes).toBe(1);
+  });
+
+  it("is not taken for a withdrawn access when a person reconnected during the renewal", async () => {
+    accepted = new Set(["reconnected"]);
+    refuse = failure("revoked", "invalid_grant", "Access was withdrawn.");
+    onRefresh = () => {
+      vault = { ...vault, access_token: "reconnected", refresh_token: "refresh-b", version: vault.version + 1 };
+    };
+    expect(await keeper().use(call)).toBe("reconnected");
     expect(refreshes).toBe(1);
   });
 });

@@ -1,5 +1,6 @@
 import type { CrmProvider, CrmSession, CrmTokens } from "../crm/contract.ts";
 import { failure, isExpiredSession } from "../crm/errors.ts";
+import type { Gate } from "./gate.ts";
 
 /** Tokens this close to their end are renewed before they are used. */
 const RENEW_BEFORE_MS = 5 * 60_000;
@@ -35,10 +36,12 @@ export interface SessionDeps {
   store: TokenStore;
   provider: Pick<CrmProvider, "refresh">;
   now: () => Date;
+  /** Stands before every call; absent where nothing is counted. */
+  gate?: Gate;
 }
 
 export interface SessionKeeper {
-  /** Runs a call with a token that works. One refusal is answered by one renewal and one more try. */
+  /** Runs a call with a token that works. A refusal is answered by one renewal at most, here or by another worker, and another try. */
   use<T>(call: (session: CrmSession) => Promise<T>): Promise<T>;
 }
 
@@ -64,32 +67,55 @@ export function keepSession(deps: SessionDeps): SessionKeeper {
     return current;
   };
 
+  const attempt = async <T>(call: (session: CrmSession) => Promise<T>): Promise<T> => {
+    const ask = (session: StoredSession) => call(forProvider(session, deps.gate));
+    const session = await fresh();
+    try {
+      return await ask(session);
+    } catch (error) {
+      if (!isExpiredSession(error)) throw error;
+    }
+    if (session.version === current?.version) current = await renew(session);
+    const second = await fresh();
+    try {
+      return await ask(second);
+    } catch (error) {
+      if (!isExpiredSession(error)) throw error;
+    }
+    // Where renewing ends the older token, another worker's renewal may have ended this one.
+    current = await deps.store.load();
+    if (current.version === second.version) throw reconnect();
+    return ask(current).catch(refusedAgain);
+  };
+
   return {
     async use(call) {
-      const session = await fresh();
       try {
-        return await call(forProvider(session));
+        return await attempt(call);
       } catch (error) {
-        if (!isExpiredSession(error)) throw error;
-        current = session.version === current?.version ? await renew(session) : current;
-        return call(forProvider(current ?? session)).catch(refusedAgain);
+        throw deps.gate === undefined ? error : await deps.gate.explain(error);
       }
     },
   };
 }
 
-/** Inside the lock: if another worker renewed meanwhile, its tokens are the ones to use. */
+/** Inside the lock: if another worker renewed meanwhile, or a person reconnected, those tokens are the ones to use. */
 async function renewed(deps: SessionDeps, store: TokenStore, stale: StoredSession): Promise<StoredSession> {
   const stored = await store.load();
   if (stored.version !== stale.version) return stored;
   if (stored.refresh_token === null) throw reconnect();
-  const tokens = await deps.provider.refresh({
-    refreshToken: stored.refresh_token,
-    clientSecret: await store.clientSecret(),
-    environment: stored.environment,
-  });
-  await store.store(stored.version, tokenSet(tokens, stored.refresh_token));
-  return store.load();
+  const { refresh_token: refreshToken, environment } = stored;
+  const clientSecret = await store.clientSecret();
+  try {
+    const tokens = await deps.provider.refresh({ refreshToken, clientSecret, environment });
+    await store.store(stored.version, tokenSet(tokens, refreshToken));
+    return store.load();
+  } catch (error) {
+    // A reconnect takes no lock: the CRM then refuses the token that it has replaced, and nothing is wrong.
+    const latest = await store.load();
+    if (latest.version !== stored.version) return latest;
+    throw error;
+  }
 }
 
 function tokenSet(tokens: CrmTokens, refreshToken: string): TokenSet {
@@ -105,11 +131,12 @@ function remaining(session: StoredSession, now: Date): number {
   return session.expires_at === null ? Number.POSITIVE_INFINITY : session.expires_at.getTime() - now.getTime();
 }
 
-function forProvider(session: StoredSession): CrmSession {
+function forProvider(session: StoredSession, gate: Gate | undefined): CrmSession {
   return {
     accessToken: session.access_token,
     instanceUrl: session.instance_url,
     externalAccountId: session.external_account_id,
+    ...(gate === undefined ? {} : { gate }),
   };
 }
 

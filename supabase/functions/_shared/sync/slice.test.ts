@@ -89,10 +89,15 @@ describe("a first sync", () => {
     expect(run.rejected.get("accounts-2")).toMatch(/300 characters; at most 255 fit/);
   });
 
-  it("does not pretend when the run is to push only", async () => {
-    expect(await slice({ claim: { direction: "to_crm" } })).toBe("failed");
-    expect(run.message).toMatch(/reads from the CRM only/);
+  it("does not pretend when its direction and the connection's leave nothing to do", async () => {
+    expect(await slice({ claim: { phases: [] } })).toBe("failed");
+    expect(run.message).toMatch(/leave nothing to do/);
     expect(crm.reads).toEqual([]);
+  });
+
+  it("reads nothing and counts nothing when it goes to the CRM only", async () => {
+    expect(await slice({ claim: { phases: ["push"] } })).toBe("finished");
+    expect([crm.reads, run.totals]).toEqual([[], null]);
   });
 });
 
@@ -266,7 +271,8 @@ describe("trouble with the database", () => {
     };
     expect(await runSlice(deps, { operation: "op", holder: "test" })).toBe("finished");
     expect(run.merged.size).toBe(ALL - 1);
-    expect(run.rejected.get("accounts-3")).toMatch(/violates check constraint/);
+    expect(run.rejected.get("accounts-3")).toMatch(/breaks a rule of our tables \(23514\)/);
+    expect(run.rejected.get("accounts-3")).not.toContain("constraint");
     expect([...run.merged.values()].every((times) => times === 1)).toBe(true);
   });
 

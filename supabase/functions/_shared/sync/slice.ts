@@ -1,13 +1,16 @@
-import type { CrmProvider, EntityType, ProviderId } from "../crm/contract.ts";
+import type { CrmProvider, ProviderId } from "../crm/contract.ts";
 import { isFenced } from "../db/types.ts";
 import type { Logger } from "../log/logger.ts";
-import { type Checkpoint, type Place, parseCheckpoint, placesLeft } from "./checkpoint.ts";
+import { type Checkpoint, type Phase, parseCheckpoint, phasesLeft } from "./checkpoint.ts";
+import { dryRun } from "./dryRun.ts";
 import { endAfter } from "./failures.ts";
+import { type Gate, openGate } from "./gate.ts";
 import { NOTHING } from "./mergeBatch.ts";
+import { runPhase } from "./phases.ts";
 import { prepare } from "./prepare.ts";
-import { pullEntity } from "./pull.ts";
+import { NOTHING_SENT } from "./push/results.ts";
 import { keepSession, type SessionKeeper } from "./session.ts";
-import type { Claim, MergeCounts, RunRef, SyncStore } from "./store.ts";
+import type { Claim, MergeCounts, PushCounts, RunRef, SyncStore } from "./store.ts";
 
 export interface SliceLimits {
   /** Wall time after which no more is read. */
@@ -40,11 +43,15 @@ export interface Slice {
   run: RunRef;
   crm: CrmProvider;
   session: SessionKeeper;
-  /** As of the last page that was merged; null before the first of the run. */
+  gate: Gate;
+  /** As of the last page or batch that is done; null before the first of the run. */
   checkpoint: Checkpoint | null;
   /** A field, an entity or the owners were left out, so the run cannot end as a success. Failed records the database counts itself. */
   partial: boolean;
   counts: MergeCounts;
+  /** What the CRM took. */
+  sent: PushCounts;
+  /** Records that were read or written: what the budget counts. */
   recordsRead: number;
   /** Time spent in the database's merge; the rest of a slice is waiting for the CRM. */
   mergeMs: number;
@@ -53,7 +60,7 @@ export interface Slice {
 
 export type Ending = "nothing_to_do" | "finished" | "handed_over" | "paused" | "failed" | "taken_over";
 
-/** One slice of one run: claim, read and merge until done or out of budget, then finish or hand over to the next slice. */
+/** One slice of one run: claim, go through its phases until done or out of budget, then finish or hand over to the next slice. */
 export async function runSlice(
   deps: SliceDeps,
   request: { operation: string | null; holder: string },
@@ -61,13 +68,15 @@ export async function runSlice(
   const claim = await deps.store.claim({ ...request, leaseSeconds: deps.limits.leaseSeconds });
   if (claim === null) return "nothing_to_do";
   const log = deps.log.with({ operation_id: claim.operation_id, config_id: claim.config_id, slice: claim.slice });
-  const slice = openSlice({ ...deps, log }, claim);
+  const own = { ...deps, log };
+  const slice = openSlice(claim.operation === "plan" ? dryRun(own) : own, claim);
   const stopBeating = keepLease(slice);
   const began = deps.now().getTime();
   const ending = await worked(slice).finally(stopBeating);
   log.info("slice ended", {
     ending,
     ...slice.counts,
+    sent: slice.sent,
     read: slice.recordsRead,
     merge_ms: slice.mergeMs,
     ms: deps.now().getTime() - began,
@@ -79,19 +88,24 @@ function openSlice(deps: SliceDeps, claim: Claim): Slice {
   const crm = deps.provider(claim.crm_provider);
   const store = deps.store.tokens(claim.config_id, claim.crm_provider);
   const deadline = deps.now().getTime() + deps.limits.sliceMs;
+  const remainingMs = () => deadline - deps.now().getTime();
+  const calls = deps.store.calls(claim.config_id, claim.crm_provider);
+  const gate = openGate({ ...deps, store: calls, remainingMs }, claim.crm_provider, "incremental");
   const checkpoint = parseCheckpoint(claim.checkpoint);
   return {
     deps,
     claim,
     run: { operation: claim.operation_id, fence: claim.fence },
     crm,
-    session: keepSession({ store, provider: crm, now: deps.now }),
+    session: keepSession({ store, provider: crm, now: deps.now, gate }),
+    gate,
     checkpoint,
     partial: checkpoint?.partial ?? false,
     counts: NOTHING,
+    sent: NOTHING_SENT,
     recordsRead: 0,
     mergeMs: 0,
-    remainingMs: () => deadline - deps.now().getTime(),
+    remainingMs,
   };
 }
 
@@ -129,46 +143,32 @@ function takenOver({ deps }: Slice): Ending {
 
 async function work(slice: Slice): Promise<Ending> {
   const { claim, deps, run } = slice;
-  if (!reads(claim)) {
-    await deps.store.finish(run, "failed", PUSH_ONLY);
-    return "failed";
-  }
-  const places = placesLeft(slice.checkpoint, claim.entities);
-  if (slice.checkpoint === null)
-    await prepare(
-      slice,
-      places.map((place) => place.entity),
-    );
-  const refused: EntityType[] = [];
-  for (const place of places) {
-    const result = await pullEntity(slice, place);
-    if (result === "out_of_budget") {
+  if (claim.phases.length === 0) return failed(slice, NOTHING_TO_DO);
+  if (slice.checkpoint === null) await prepare(slice);
+  for (const phase of phasesLeft(slice.checkpoint, claim.phases)) {
+    const end = await runPhase(slice, phase);
+    if (end === "out_of_budget") {
       await deps.store.handOver(run);
       return "handed_over";
     }
-    if (result === "refused") refused.push(place.entity);
+    if (end === "refused") return failed(slice, REFUSED[phase]);
   }
-  return finishRun(slice, places, refused);
-}
-
-async function finishRun(
-  { deps, run, partial }: Slice,
-  places: readonly Place[],
-  refused: readonly EntityType[],
-): Promise<Ending> {
-  if (places.length > 0 && refused.length === places.length) {
-    await deps.store.finish(run, "failed", "The CRM refused to hand out any of the records. The error list says why.");
-    return "failed";
-  }
-  await deps.store.finish(run, partial ? "partial" : "completed", partial ? LEFT_OUT : null);
+  await deps.store.finish(run, slice.partial ? "partial" : "completed", slice.partial ? LEFT_OUT : null);
   return "finished";
 }
 
-function reads(claim: Claim): boolean {
-  return claim.direction !== "to_crm" && claim.settings.sync_direction !== "push";
+async function failed({ deps, run }: Slice, message: string): Promise<Ending> {
+  await deps.store.finish(run, "failed", message);
+  return "failed";
 }
 
-const PUSH_ONLY =
-  "This run goes to the CRM only, and this version reads from the CRM only. Nothing was read or changed; set the direction to pull or bidirectional.";
+const NOTHING_TO_DO =
+  "The direction of this run and that of the connection leave nothing to do. Nothing was read or changed; start a run in the connection's direction, or change the connection's.";
+const REFUSED_READING = "The CRM refused to hand out any of the records. The error list says why.";
+const REFUSED: Record<Phase, string> = {
+  dirty: REFUSED_READING,
+  pull: REFUSED_READING,
+  push: "The CRM refused to take any of the changes made here. The error list says why; they are kept, and the next run sends them.",
+};
 const LEFT_OUT =
-  "The CRM did not hand out everything that is mapped; the error list says what is missing and why. Everything else is in step.";
+  "The CRM did not hand out or take everything that is mapped; the error list says what is missing and why. Everything else is in step.";

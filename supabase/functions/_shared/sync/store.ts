@@ -1,18 +1,40 @@
 import type { EntityType, ProviderId } from "../crm/contract.ts";
 import type { MergeCounts, OwnerRow, StoredHighWater } from "../db/sql/merge.ts";
+import type { DirtyRow, OutboundItem, OutboundResult, PushCounts } from "../db/sql/outbound.ts";
 import type { Claim, Outcome, RunError, RunRef } from "../db/sql/run.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import type { CallStore } from "./gate.ts";
 import type { MergeRecord, Rejection } from "./mapping/plan.ts";
 import type { TokenStore } from "./session.ts";
 
-export type { Claim, MergeCounts, Outcome, OwnerRow, RunError, RunRef, StoredHighWater };
+export type {
+  Claim,
+  DirtyRow,
+  MergeCounts,
+  OutboundItem,
+  OutboundResult,
+  Outcome,
+  OwnerRow,
+  PushCounts,
+  RunError,
+  RunRef,
+  StoredHighWater,
+};
 
 export interface Page {
   entity: EntityType;
   records: readonly MergeRecord[];
   rejected: readonly Rejection[];
-  checkpoint: Checkpoint;
+  /** null: the records were fetched by name, and the place of the reader stays. */
+  checkpoint: Checkpoint | null;
   cursor: StoredHighWater | null;
+}
+
+/** In place of merging and pushing, for a run that only plans. */
+export interface PlanVerbs {
+  page(run: RunRef, page: Page): Promise<MergeCounts>;
+  /** Looks at the next records of ours; false when those were the last. */
+  push(run: RunRef, entity: EntityType, limit: number): Promise<boolean>;
 }
 
 /** What a slice needs from the database. Every verb that names a run fails once the run belongs to another worker. */
@@ -24,9 +46,19 @@ export interface SyncStore {
   finish(run: RunRef, outcome: Outcome, message: string | null, resumeAt?: string): Promise<void>;
   noteError(run: RunRef, error: RunError): Promise<void>;
   setTotals(run: RunRef, totals: Record<string, number | null>): Promise<void>;
+  keepCheckpoint(run: RunRef, checkpoint: Checkpoint): Promise<void>;
   mergePage(run: RunRef, page: Page): Promise<MergeCounts>;
+  plan: PlanVerbs;
+  dueDirty(run: RunRef, entity: EntityType, limit: number): Promise<DirtyRow[]>;
+  settleDirty(run: RunRef, entity: EntityType, done: readonly DirtyRow[]): Promise<void>;
+  /** How many of our records are due to go to the CRM. */
+  beginPush(run: RunRef, entity: EntityType): Promise<number>;
+  /** The next items that are due, or exactly those of certain records. They come again until they are settled. */
+  takeOutbound(run: RunRef, entity: EntityType, limit: number, records?: readonly string[]): Promise<OutboundItem[]>;
+  settleOutbound(run: RunRef, entity: EntityType, results: readonly OutboundResult[]): Promise<PushCounts>;
   incrementalCursor(config: string, entity: EntityType): Promise<StoredHighWater | null>;
   upsertOwners(config: string, owners: readonly OwnerRow[]): Promise<void>;
   connectionFailed(config: string, reason: string): Promise<void>;
   tokens(config: string, provider: ProviderId): TokenStore;
+  calls(config: string, provider: ProviderId): CallStore;
 }

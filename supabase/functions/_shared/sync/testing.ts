@@ -1,17 +1,16 @@
-import {
-  CrmFailure,
-  type CrmProvider,
-  type CrmRecord,
-  type EntityType,
-  type PageCursor,
-  type ReadPage,
-  type ReadRequest,
-} from "../crm/contract.ts";
+import { CrmFailure, type EntityType } from "../crm/contract.ts";
 import { DbFailure, FENCED } from "../db/types.ts";
 import { createLogger } from "../log/logger.ts";
+import type { CallStore } from "./gate.ts";
+import { NOTHING } from "./mergeBatch.ts";
 import type { StoredSession } from "./session.ts";
 import type { SliceDeps, SliceLimits } from "./slice.ts";
 import type { Claim, Outcome, Page, RunError, SyncStore } from "./store.ts";
+import { type FakeCrm, providerOf } from "./testing.crm.ts";
+import { FakeOutbox } from "./testing.outbox.ts";
+
+export { crmWith, type FakeCrm, fieldOf } from "./testing.crm.ts";
+export { FakeOutbox } from "./testing.outbox.ts";
 
 /** Doubles for the tests of this folder: a CRM that is three arrays, a database that is a few maps, a clock that is set by hand. */
 
@@ -22,86 +21,6 @@ export interface FakeClock {
 }
 
 export const clockAt = (ms = Date.parse("2026-11-21T12:00:00.000Z")): FakeClock => ({ ms, slept: [] });
-
-export interface FakeCrm {
-  records: Record<EntityType, CrmRecord[]>;
-  /** Every page that was asked for: entity and first index. */
-  reads: string[];
-  /** Thrown before a page is handed out, once each, by that name. */
-  troubles: Map<string, unknown[]>;
-  refreshes: number;
-  pageSize: number;
-  onRead: (name: string, request: ReadRequest) => void | Promise<void>;
-}
-
-export function crmWith(counts: Partial<Record<EntityType, number>>, pageSize = 2): FakeCrm {
-  const make = (entity: EntityType) =>
-    Array.from(
-      { length: counts[entity] ?? 0 },
-      (_, index): CrmRecord => ({
-        id: `${entity}-${index}`,
-        modifiedAt: new Date(Date.UTC(2026, 0, 1) + index * 1000).toISOString(),
-        deleted: false,
-        fields: { Name: `${entity} ${index}` },
-      }),
-    );
-  return {
-    records: { accounts: make("accounts"), contacts: make("contacts"), opportunities: make("opportunities") },
-    reads: [],
-    troubles: new Map(),
-    refreshes: 0,
-    pageSize,
-    onRead: () => {},
-  };
-}
-
-export function providerOf(crm: FakeCrm): CrmProvider {
-  const unused = () => Promise.reject(new Error("not part of a sync"));
-  return {
-    id: "salesforce",
-    authorizeUrl: () => "",
-    exchangeCode: unused,
-    revoke: unused,
-    identify: unused,
-    describe: unused,
-    stages: unused,
-    refresh: async () => {
-      crm.refreshes += 1;
-      return {
-        accessToken: `token-${crm.refreshes}`,
-        refreshToken: null,
-        expiresAt: null,
-        scopes: [],
-        instanceUrl: "",
-      };
-    },
-    owners: async () => [{ id: "u1", email: "a@b.c", name: "A", active: true }],
-    count: async (_session, entity) => crm.records[entity].length,
-    readPage: (_session, request) => fakePage(crm, request),
-  };
-}
-
-async function fakePage(crm: FakeCrm, request: ReadRequest): Promise<ReadPage> {
-  const from = Number(request.cursor?.from ?? 0);
-  const name = `${request.entity}@${from}`;
-  crm.reads.push(name);
-  await crm.onRead(name, request);
-  const trouble = crm.troubles.get(name)?.shift();
-  if (trouble !== undefined) throw trouble;
-  const all = crm.records[request.entity].filter(
-    (record) => request.since === null || record.modifiedAt >= request.since.modifiedAt,
-  );
-  const records = all.slice(from, from + crm.pageSize);
-  const end = from + records.length;
-  const last = all[end - 1];
-  return {
-    records,
-    next: end < all.length ? ({ from: end } satisfies PageCursor) : null,
-    total: all.length,
-    highWater: last === undefined ? request.since : { modifiedAt: last.modifiedAt, id: last.id },
-    missingFields: [],
-  };
-}
 
 /** One operation, as the database keeps it. */
 export interface FakeRun {
@@ -120,6 +39,7 @@ export interface FakeRun {
   cursors: Map<string, { modified_at: string; id: string }>;
   connectionReason: string | null;
   pages: Page[];
+  outbox: FakeOutbox;
   session: StoredSession;
   /** Runs before each verb; throwing is a crash. */
   before: (verb: string) => void;
@@ -141,6 +61,7 @@ export function newRun(): FakeRun {
     cursors: new Map(),
     connectionReason: null,
     pages: [],
+    outbox: new FakeOutbox(),
     session: {
       environment: "production",
       instance_url: "https://crm.example",
@@ -184,12 +105,14 @@ export function storeOf(run: FakeRun, claim: Partial<Claim> = {}): SyncStore {
       run.held = true;
       return {
         operation_id: "op",
+        operation: "sync",
         config_id: "config",
         workspace_id: "workspace",
         crm_provider: "salesforce",
         environment: "production",
-        direction: "from_crm",
+        direction: "bidirectional",
         entities: ["accounts", "contacts", "opportunities"],
+        phases: ["dirty", "pull", "push"],
         fence: String(run.fence),
         slice: run.slice,
         checkpoint: structuredClone(run.checkpoint),
@@ -220,12 +143,19 @@ export function storeOf(run: FakeRun, claim: Partial<Claim> = {}): SyncStore {
       guarded("setTotals", ref.fence);
       run.totals = totals;
     },
+    async keepCheckpoint(ref, checkpoint) {
+      guarded("keepCheckpoint", ref.fence);
+      run.checkpoint = structuredClone(checkpoint);
+      run.before("keepCheckpoint committed");
+    },
     async mergePage(ref, page) {
       guarded("mergePage", ref.fence);
-      for (const record of page.records) run.merged.set(record.crm_id, (run.merged.get(record.crm_id) ?? 0) + 1);
-      for (const one of page.rejected) run.rejected.set(one.crm_id, one.message);
-      run.checkpoint = structuredClone(page.checkpoint);
+      run.outbox.merge(page);
       run.pages.push(structuredClone(page));
+      for (const one of page.rejected) run.rejected.set(one.crm_id, one.message);
+      if (page.checkpoint === null) return { ...NOTHING, updated: page.records.length };
+      for (const record of page.records) run.merged.set(record.crm_id, (run.merged.get(record.crm_id) ?? 0) + 1);
+      run.checkpoint = structuredClone(page.checkpoint);
       if (page.cursor !== null) run.cursors.set(page.entity, page.cursor);
       run.before("mergePage committed");
       return {
@@ -237,11 +167,41 @@ export function storeOf(run: FakeRun, claim: Partial<Claim> = {}): SyncStore {
         conflicts: 0,
       };
     },
+    async dueDirty(ref, entity, limit) {
+      guarded("dueDirty", ref.fence);
+      return run.outbox.dueDirty(entity, limit);
+    },
+    async settleDirty(ref, entity, done) {
+      guarded("settleDirty", ref.fence);
+      run.outbox.settleDirty(entity, done);
+      run.before("settleDirty committed");
+    },
+    async beginPush(ref, entity) {
+      guarded("beginPush", ref.fence);
+      return run.outbox.due(entity).length;
+    },
+    async takeOutbound(ref, entity, limit, records) {
+      guarded("takeOutbound", ref.fence);
+      const items = run.outbox.take(entity, limit, records);
+      run.before("takeOutbound committed");
+      return items;
+    },
+    async settleOutbound(ref, entity, results) {
+      guarded("settleOutbound", ref.fence);
+      const counts = run.outbox.settle(entity, results);
+      run.before("settleOutbound committed");
+      return counts;
+    },
+    plan: {
+      page: () => Promise.reject(new Error("not part of a sync")),
+      push: () => Promise.reject(new Error("not part of a sync")),
+    },
     incrementalCursor: async (_config, entity) => run.cursors.get(entity) ?? null,
     upsertOwners: async () => run.before("upsertOwners"),
     async connectionFailed(_config, reason) {
       run.connectionReason = reason;
     },
+    calls: () => freeCalls,
     tokens: () => ({
       load: async () => structuredClone(run.session),
       async store(version, tokens) {
@@ -264,6 +224,7 @@ export function depsOf(
   clock: FakeClock,
   more: { limits?: Partial<SliceLimits>; claim?: Partial<Claim> } = {},
 ): SliceDeps {
+  run.outbox.now = () => clock.ms;
   return {
     store: storeOf(run, more.claim),
     provider: () => providerOf(crm),
@@ -283,3 +244,9 @@ export const trouble = (
   kind: "transient" | "rate_limited" | "revoked" | "rejected",
   more: { code?: string; retryAfterMs?: number; until?: string } = {},
 ) => new CrmFailure({ kind, code: more.code ?? kind, userMessage: `The CRM says ${kind}.`, ...more });
+
+/** As many calls as anybody wants. */
+export const freeCalls: CallStore = {
+  take: async ({ wanted }) => ({ granted: wanted, wait_ms: 0, spacing_ms: 0, tolerance_ms: 60_000, until: null }),
+  tell: async () => {},
+};

@@ -7,7 +7,7 @@ import type { HubSpotEnv, Portal } from "../portal.ts";
 import { type HubRecord, iso, namesToShow, show } from "../record.ts";
 import { checkedProperties } from "../validate.ts";
 import { propertiesShape, readBody } from "./body.ts";
-import { createRecord, findRecord, whole } from "./objects.ts";
+import { associationShape, createRecord, findRecord, whole } from "./objects.ts";
 
 const MOST = 100;
 const id = z.coerce.string();
@@ -21,7 +21,13 @@ const readShape = z.object({
   idProperty: z.string().optional(),
 });
 const createShape = z.object({
-  inputs: inputs(z.object({ properties: propertiesShape, objectWriteTraceId: traceId })),
+  inputs: inputs(
+    z.object({
+      properties: propertiesShape,
+      objectWriteTraceId: traceId,
+      associations: associationShape.optional(),
+    }),
+  ),
 });
 const updateInput = z.object({
   id,
@@ -69,7 +75,7 @@ async function create(portal: Portal, context: HubContext, collection: Collectio
   const traced = traces.every((trace) => trace !== undefined) && new Set(traces).size === traces.length;
   if (!traced) checkAll(portal, collection, body.inputs);
   const { results, errors } = eachInput(body.inputs, (input) =>
-    whole(collection, createRecord(portal, collection, input.properties, [])),
+    whole(collection, createRecord(portal, collection, input.properties, input.associations ?? [])),
   );
   return answer(portal, context, results, errors, 201);
 }
@@ -144,7 +150,8 @@ function eachInput<I extends WriteInput, R extends object>(
       errors.push(error.batchError(contextOf(input)));
     }
   }
-  return { results, errors };
+  // HubSpot promises no order; one that is never the caller's shows who relies on it.
+  return { results: results.reverse(), errors };
 }
 
 function contextOf({ id: inputId, objectWriteTraceId }: WriteInput): Record<string, string[]> {

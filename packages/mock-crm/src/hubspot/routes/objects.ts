@@ -11,7 +11,7 @@ import { listPage, present, showingOf } from "./list.ts";
 
 type HubContext = Context<HubSpotEnv>;
 
-const associationShape = z.array(
+export const associationShape = z.array(
   z.object({
     to: z.object({ id: z.coerce.string() }),
     types: z.array(z.object({ associationCategory: z.string(), associationTypeId: z.number() })),
@@ -62,11 +62,13 @@ export function createRecord(
   properties: Record<string, unknown>,
   associations: z.infer<typeof associationShape>,
 ): HubRecord {
-  const record = portal.store.create(collection, checkedProperties(collection.type, properties));
-  for (const { to, types } of associations) {
+  const ties = associations.map(({ to, types }) => {
     const typeIds = types.map((type) => type.associationTypeId);
-    portal.store.tie(collection, record.id, targetOf(portal, typeIds), to.id, typeIds);
-  }
+    const target = targetOf(portal, typeIds);
+    return { target, id: portal.store.live(target, to.id).id, typeIds };
+  });
+  const record = portal.store.create(collection, checkedProperties(collection.type, properties));
+  for (const { target, id, typeIds } of ties) portal.store.tie(collection, record.id, target, id, typeIds);
   return record;
 }
 
@@ -76,6 +78,9 @@ const TARGET_BY_TYPE: Record<number, string> = {
   1: "companies",
   341: "companies",
   5: "companies",
+  13: "companies",
+  14: "companies",
+  450: "companies",
   280: "contacts",
   2: "contacts",
   3: "contacts",

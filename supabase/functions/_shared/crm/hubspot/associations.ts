@@ -41,7 +41,7 @@ export async function fetchRelations(
   return found;
 }
 
-async function fetchTargets(
+export async function fetchTargets(
   client: HubSpotClient,
   entity: EntityType,
   relation: Relation,
@@ -75,11 +75,11 @@ interface Target {
   associationTypes: readonly { typeId: number }[];
 }
 
-function firstByTypeId({ typeIds }: Relation, targets: readonly Target[]): string | null {
+function firstByTypeId({ typeIds, only }: Relation, targets: readonly Target[]): string | null {
   const wanted = typeIds.map((typeId) =>
     targets.find((to) => to.associationTypes.some((type) => type.typeId === typeId)),
   );
-  const target = wanted.find((to) => to !== undefined) ?? targets[0];
+  const target = wanted.find((to) => to !== undefined) ?? (only ? undefined : targets[0]);
   return target === undefined ? null : String(target.toObjectId);
 }
 

@@ -59,7 +59,7 @@ describe("signing in with HubSpot", () => {
       code_challenge_method: "S256",
     });
     const scopes = url.searchParams.get("scope")?.split(" ") ?? [];
-    expect(scopes).toContain("crm.objects.deals.read");
+    expect(scopes).toEqual(expect.arrayContaining(["crm.objects.deals.read", "crm.objects.deals.write"]));
     expect(
       scopes.filter(
         (scope) => !/^(oauth|crm\.(objects|schemas)\.(companies|contacts|deals|owners)\.(read|write))$/.test(scope),
@@ -162,6 +162,7 @@ describe("whose access it is", () => {
       instanceUrl: "https://api.hubapi.com",
       userId: "42",
       userEmail: "ada@acme.example",
+      timeZone: "Europe/Berlin",
     });
     expect(sent.map((one) => one.url)).toEqual([
       "https://api.hubapi.com/oauth/2026-03/token/introspect",

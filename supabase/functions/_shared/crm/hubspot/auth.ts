@@ -24,7 +24,11 @@ const OAUTH = "/oauth/2026-03/token";
 const OBJECTS = ["companies", "contacts", "deals"];
 const SCOPES = [
   "oauth",
-  ...OBJECTS.flatMap((object) => [`crm.objects.${object}.read`, `crm.schemas.${object}.read`]),
+  ...OBJECTS.flatMap((object) => [
+    `crm.objects.${object}.read`,
+    `crm.objects.${object}.write`,
+    `crm.schemas.${object}.read`,
+  ]),
   "crm.objects.owners.read",
 ];
 
@@ -44,7 +48,7 @@ const introspection = z.object({
   user_id: id.nullish(),
 });
 
-const details = z.object({ portalId: id });
+const details = z.object({ portalId: id, timeZone: z.string().optional() });
 
 interface Access {
   settings: HubSpotSettings;
@@ -94,6 +98,7 @@ async function identify(access: Access, session: CrmSession, clientSecret: strin
     instanceUrl: session.instanceUrl,
     userId: who.user_id ?? "",
     userEmail: who.user ?? null,
+    timeZone: account.timeZone,
   };
 }
 
@@ -104,6 +109,7 @@ async function post({ settings, wire }: Access, path: string, form: Record<strin
     headers: { "content-type": "application/x-www-form-urlencoded", accept: "application/json" },
     body: new URLSearchParams({ client_id: settings.clientId, ...form }).toString(),
     repeatable: false, // a code and a rotated token work once
+    family: "write",
   });
   return text;
 }
@@ -128,6 +134,8 @@ async function accountDetails({ wire }: Access, session: CrmSession): Promise<st
     url: `${session.instanceUrl}/account-info/v3/details`,
     headers: { authorization: `Bearer ${session.accessToken}`, accept: "application/json" },
     repeatable: true,
+    family: "read",
+    gate: session.gate,
   });
   return text;
 }

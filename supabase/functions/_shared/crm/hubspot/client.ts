@@ -2,6 +2,7 @@ import { BatchApi } from "@hubspot/api-client/lib/codegen/crm/associations/v4/in
 import {
   BasicApi,
   createConfiguration,
+  BatchApi as ObjectBatchApi,
   type RequestContext,
   ResponseContext,
   SearchApi,
@@ -11,7 +12,7 @@ import {
 import { OwnersApi } from "@hubspot/api-client/lib/codegen/crm/owners/index.js";
 import { PipelinesApi } from "@hubspot/api-client/lib/codegen/crm/pipelines/index.js";
 import { CoreApi } from "@hubspot/api-client/lib/codegen/crm/properties/index.js";
-import { CrmFailure, type CrmSession } from "../contract.ts";
+import { type CallFamily, CrmFailure, type CrmSession } from "../contract.ts";
 import { malformed } from "../errors.ts";
 import type { Wire, WireResponse } from "../wire.ts";
 import { CRM } from "./errors.ts";
@@ -23,6 +24,7 @@ import { CRM } from "./errors.ts";
 export interface HubSpotClient {
   objects: BasicApi;
   search: SearchApi;
+  batch: ObjectBatchApi;
   associations: BatchApi;
   owners: OwnersApi;
   pipelines: PipelinesApi;
@@ -33,11 +35,14 @@ export function connect(session: CrmSession, wire: Wire): HubSpotClient {
   const configuration = createConfiguration({
     baseServer: new ServerConfiguration(session.instanceUrl, {}),
     authMethods: { oauth2: { accessToken: session.accessToken } },
-    httpApi: wrapHttpLibrary({ send: async (request) => toResponse(await wire(toWire(request))) }),
+    httpApi: wrapHttpLibrary({
+      send: async (request) => toResponse(await wire({ ...toWire(request), gate: session.gate })),
+    }),
   });
   return {
     objects: new BasicApi(configuration),
     search: new SearchApi(configuration),
+    batch: new ObjectBatchApi(configuration),
     associations: new BatchApi(shared(configuration)),
     owners: new OwnersApi(shared(configuration)),
     pipelines: new PipelinesApi(shared(configuration)),
@@ -59,19 +64,27 @@ export async function call<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Searches and batch reads are POSTs that change nothing. */
-const READING_POST = /\/(search|batch\/read)$/;
+/** The POSTs that come to the same when they are sent twice. What creates records is not among them. */
+const REPEATABLE = /\/search$|\/batch\/(read|update|upsert|archive)$|\/associations\/.*\/batch\//;
+
+const FAMILIES: readonly [RegExp, CallFamily][] = [
+  [/\/search$/, "search"], // counted apart from all the rest
+  [/\/batch\/read$/, "read"],
+];
 
 function toWire(request: RequestContext) {
   const url = request.getUrl();
   const method = request.getHttpMethod();
   const body = request.getBody();
+  const { pathname } = new URL(url);
+  const reading = method === "GET";
   return {
     method,
     url,
     headers: request.getHeaders(),
     body: body === undefined ? undefined : String(body),
-    repeatable: method === "GET" || READING_POST.test(new URL(url).pathname),
+    repeatable: reading || REPEATABLE.test(pathname),
+    family: reading ? ("read" as const) : (FAMILIES.find(([path]) => path.test(pathname))?.[1] ?? "write"),
   };
 }
 

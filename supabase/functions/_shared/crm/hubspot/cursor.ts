@@ -25,8 +25,10 @@ export function parseCursor(cursor: PageCursor): Cursor {
   return cursorSchema.parse(cursor);
 }
 
-export function startOf(since: HighWater | null, now: Date): Cursor {
+/** A list cannot be narrowed, so a first read with a filter searches from the beginning of time. */
+export function startOf(since: HighWater | null, now: Date, searches: boolean): Cursor {
   const nothing = { total: null, seenAt: null, seenId: null };
+  if (since === null && searches) return { phase: "search", from: 0, seenIds: "", ...nothing };
   if (since === null) return { phase: "list", after: null, startedAt: now.toISOString(), ...nothing };
   return { phase: "search", from: Date.parse(since.modifiedAt) - OVERLAP_MS, seenIds: "", ...nothing };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { classify } from "./errors.ts";
+import { classify, limits } from "./errors.ts";
 
 const now = new Date("2026-11-21T12:00:00Z");
 const read = (status: number, body: unknown, headers: Record<string, string> = {}) =>
@@ -49,11 +49,17 @@ describe("what HubSpot refuses", () => {
   });
 
   it("names the permission that is missing", () => {
-    const error = read(403, {
-      category: "MISSING_SCOPES",
-      context: { requiredGranularScopes: ["crm.objects.deals.read"] },
-    });
-    expect(error).toMatchObject({ kind: "rejected", code: "MISSING_SCOPES" });
-    expect(error.userMessage).toContain("crm.objects.deals.read");
+    const context = { requiredGranularScopes: ["crm.objects.deals.write"] };
+    for (const body of [{ context }, { errors: [{ message: "One or more…", context }] }]) {
+      const error = read(403, { category: "MISSING_SCOPES", ...body });
+      expect(error).toMatchObject({ kind: "rejected", code: "MISSING_SCOPES" });
+      expect(error.userMessage).toMatch(/crm\.objects\.deals\.write.*connect again/);
+    }
+  });
+
+  it("tells what the headers say about limits, and nothing where they are silent", () => {
+    const headers = { "x-hubspot-ratelimit-remaining": "108", "x-hubspot-ratelimit-daily-remaining": "249000" };
+    expect(limits(headers)).toEqual({ windowRemaining: 108, dailyRemaining: 249_000 });
+    expect(limits({ "x-hubspot-ratelimit-remaining": "many" })).toEqual({});
   });
 });

@@ -1,11 +1,12 @@
 import { z } from "zod";
 import type { CrmError, CrmErrorKind } from "../contract.ts";
 import { parseRetryAfter, quotaGone, SESSION_EXPIRED } from "../errors.ts";
-import type { WireResponse } from "../wire.ts";
+import type { Limits, WireResponse } from "../wire.ts";
+import { errorDetails, existingIdIn, readRefusal, short } from "./refusals.ts";
 
 export const CRM = "HubSpot";
 
-const LATER = "Nothing was changed; try again in a few minutes.";
+const LATER = "Nothing is lost; try again in a few minutes.";
 const RECONNECT = "Connect HubSpot again to go on; mappings and links are kept.";
 
 /** Every key may be missing: the API, its edge and the OAuth endpoints each have a shape of their own. */
@@ -17,6 +18,7 @@ const bodySchema = z.object({
   error_description: z.string().optional(),
   policyName: z.string().optional(),
   context: z.record(z.string(), z.array(z.string())).optional(),
+  errors: errorDetails.optional(),
 });
 type Body = z.infer<typeof bodySchema>;
 
@@ -99,7 +101,8 @@ export function classify(response: WireResponse, now: Date): CrmError {
   };
   const rule = RULES.find(({ fits }) => fits(said));
   const error = rule ? rule.read(said) : refused(said);
-  return { ...error, cause: { status: response.status, code: said.code, message: said.message } };
+  const existingId = existingIdIn(body.message ?? "");
+  return { ...error, cause: { status: response.status, code: said.code, message: said.message, existingId } };
 }
 
 /** `status` is a code on the old OAuth endpoints and the word "error" everywhere else. */
@@ -156,7 +159,8 @@ function readExpired(): CrmError {
 }
 
 function readForbidden({ body, code, message }: Said): CrmError {
-  const scopes = body.context?.requiredGranularScopes ?? body.context?.requiredScopes ?? [];
+  const contexts = [body.context, ...(body.errors ?? []).map((error) => error.context)];
+  const scopes = contexts.flatMap((context) => context?.requiredGranularScopes ?? context?.requiredScopes ?? []);
   const what = scopes.length > 0 ? `the permission ${scopes.join(", ")} is missing` : message || "access denied";
   return {
     kind: "rejected",
@@ -174,12 +178,24 @@ function passing({ code, response }: Said, retryAfterMs: number | undefined): Cr
   };
 }
 
-function refused({ code, message, response }: Said): CrmError {
-  return {
-    kind: "rejected",
-    code,
-    userMessage: `HubSpot refused the request${message ? `: ${message}` : ` (HTTP ${response.status})`}.`,
-  };
+function refused({ body, code, message, response }: Said): CrmError {
+  return readRefusal({
+    category: code,
+    message: body.message ?? (message || `HTTP ${response.status}`),
+    errors: body.errors ?? [],
+  });
+}
+
+/** Searches and the calls of private apps tell different parts; absent says nothing. */
+export function limits(headers: Record<string, string>): Limits {
+  const told: [keyof Limits, string][] = [
+    ["dailyLimit", "x-hubspot-ratelimit-daily"],
+    ["dailyRemaining", "x-hubspot-ratelimit-daily-remaining"],
+    ["windowRemaining", "x-hubspot-ratelimit-remaining"],
+  ];
+  return Object.fromEntries(
+    told.flatMap(([key, name]) => (/^\d+$/.test(headers[name] ?? "") ? [[key, Number(headers[name])]] : [])),
+  );
 }
 
 function readBody(text: string): Body {
@@ -189,9 +205,4 @@ function readBody(text: string): Body {
   } catch {
     return {}; // not JSON: the status has to tell
   }
-}
-
-function short(text: string): string {
-  const line = text.replace(/\s+/g, " ").trim();
-  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
 }

@@ -7,14 +7,19 @@ export interface Relation {
   /** Which association counts when there are several: the one that HubSpot calls primary, then any. */
   typeIds: readonly number[];
   types: readonly string[];
+  /** Associations of other types mean something else, and there is one of this type at most. */
+  only?: boolean;
 }
+
+export type RelationName = "company" | "contact";
 
 interface HubSpotObject {
   name: string;
   modified: string;
-  relations: { company?: Relation; contact?: Relation };
-  /** A property that holds the parent's id, where relations are not associations. */
+  relations: { [name in RelationName]?: Relation };
+  /** A property that shows the parent's id. It cannot be set: the association below it can. */
   parent?: string;
+  parentRelation?: Relation;
   merged: readonly string[];
   /** Needed to create a record. */
   required: readonly string[];
@@ -26,6 +31,7 @@ export const OBJECTS: Record<EntityType, HubSpotObject> = {
     modified: "hs_lastmodifieddate",
     relations: {},
     parent: "hs_parent_company_id",
+    parentRelation: { to: "companies", typeIds: [14], types: ["child_to_parent_company"], only: true },
     merged: ["hs_merged_object_ids"],
     required: ["name"],
   },

@@ -1,11 +1,12 @@
-import type { FilterOperatorEnum } from "@hubspot/api-client/lib/codegen/crm/objects/models/Filter.js";
 import type { SimplePublicObject } from "@hubspot/api-client/lib/codegen/crm/objects/models/SimplePublicObject.js";
 import type { CrmRecord, ReadPage, ReadRequest } from "../contract.ts";
 import { malformed } from "../errors.ts";
+import { filteredPage } from "../filteredRead.ts";
 import { associationNames, fetchRelations, listedRelations } from "./associations.ts";
 import { call, type HubSpotClient } from "./client.ts";
 import { type Cursor, type CursorOf, highWaterOf, OVERLAP_MS, parseCursor, startOf, withSeen } from "./cursor.ts";
 import { CRM } from "./errors.ts";
+import { searchFilter as filter, type SearchFilter, type SearchNarrowing, searchGroups } from "./filter.ts";
 import { OBJECTS } from "./objects.ts";
 import {
   mergedAway,
@@ -33,14 +34,20 @@ const STEPS: Steps = { list: listStep, search: searchStep, ties: tiesStep, archi
 const LIST_PAGE = 100;
 const SEARCH_PAGE = 200;
 
-export async function readPage(
+export function readPage(
   client: HubSpotClient,
   request: ReadRequest,
   known: ReadonlySet<string>,
   now: Date,
+  narrowing?: SearchNarrowing,
 ): Promise<ReadPage> {
-  const reading: Reading = { request, known };
-  const cursor = request.cursor === null ? startOf(request.since, now) : parseCursor(request.cursor);
+  return filteredPage(request, narrowing, (wanted) => readWhole(client, { request: wanted, known, narrowing }, now));
+}
+
+async function readWhole(client: HubSpotClient, reading: Reading, now: Date): Promise<ReadPage> {
+  const { request, narrowing } = reading;
+  const searches = narrowing !== undefined && narrowing.groups !== null;
+  const cursor = request.cursor === null ? startOf(request.since, now, searches) : parseCursor(request.cursor);
   const step = STEPS[cursor.phase] as (client: HubSpotClient, reading: Reading, cursor: Cursor) => Promise<Step>;
   const { records, next, seen } = await step(client, reading, cursor);
   return {
@@ -92,7 +99,9 @@ async function searchStep(client: HubSpotClient, reading: Reading, cursor: Curso
   const fresh = objects.filter((object) => !(timeOf(object, entity) === cursor.from && already.has(object.id)));
   const records = await withRelations(client, reading, fresh);
   const seen = withSeen(known, live(records));
-  return { records, seen, next: more ? { ...seen, from, seenIds: tied.join(",") } : toArchived(seen) };
+  if (more) return { records, seen, next: { ...seen, from, seenIds: tied.join(",") } };
+  // A first read has nothing that a deletion could concern.
+  return { records, seen, next: reading.request.since === null ? null : toArchived(seen) };
 }
 
 /** A whole page of one millisecond: its records are left to the ties, which know how to get through. */
@@ -169,16 +178,10 @@ function live(records: CrmRecord[]): CrmRecord[] {
   return records.filter((record) => !record.deleted);
 }
 
-interface SearchFilter {
-  propertyName: string;
-  operator: FilterOperatorEnum;
-  value: string;
-}
-
 async function search(client: HubSpotClient, reading: Reading, filters: SearchFilter[], sort: string, limit: number) {
   const answer = await call(() =>
     client.search.doSearch(OBJECTS[reading.request.entity].name, {
-      filterGroups: [{ filters }],
+      filterGroups: searchGroups(filters, reading.narrowing),
       sorts: [sort],
       properties: propertiesToRead(reading),
       limit,
@@ -190,19 +193,16 @@ async function search(client: HubSpotClient, reading: Reading, filters: SearchFi
 export async function countRecords(
   client: HubSpotClient,
   { entity, since }: Pick<ReadRequest, "entity" | "since">,
+  narrowing?: SearchNarrowing,
 ): Promise<number> {
   const { name, modified } = OBJECTS[entity];
   const filters = since === null ? [] : [filter(modified, "GTE", Date.parse(since.modifiedAt) - OVERLAP_MS)];
-  const filterGroups = filters.length > 0 ? [{ filters }] : [];
+  const filterGroups = searchGroups(filters, narrowing);
   const answer = await call(() =>
     client.search.doSearch(name, { filterGroups, properties: ["hs_object_id"], limit: 1 }),
   );
   if (typeof answer.total !== "number") throw malformed(CRM, "a search without a total");
   return answer.total;
-}
-
-function filter(propertyName: string, operator: `${FilterOperatorEnum}`, value: string | number): SearchFilter {
-  return { propertyName, operator: operator as FilterOperatorEnum, value: String(value) };
 }
 
 function results<T>(answer: { results?: T[] }): T[] {

@@ -3,27 +3,34 @@ import type { CrmRecord, EntityType, ReadRequest } from "../contract.ts";
 import { malformed } from "../errors.ts";
 import type { Relations } from "./associations.ts";
 import { CRM } from "./errors.ts";
+import type { SearchNarrowing } from "./filter.ts";
 import { OBJECTS } from "./objects.ts";
 
-/** What every page of one read has in common. */
-export interface Reading {
-  request: ReadRequest;
+/** Which properties of which records. */
+export interface Selection {
+  request: Pick<ReadRequest, "entity" | "fields">;
   known: ReadonlySet<string>;
+  narrowing?: SearchNarrowing;
+}
+
+/** What every page of one read has in common. */
+export interface Reading extends Selection {
+  request: ReadRequest;
 }
 
 /** The properties to ask for: the mapped ones and those that carry time, owner, stage, parent and merges. */
-export function propertiesToRead({ request: { entity, fields }, known }: Reading): string[] {
+export function propertiesToRead({ request: { entity, fields }, known }: Selection): string[] {
   const { modified, parent, merged } = OBJECTS[entity];
   const stage = entity === "opportunities" ? ["pipeline", "dealstage"] : [];
   const own = [modified, "hs_object_id", "hubspot_owner_id", ...stage, ...(parent ? [parent] : []), ...merged];
   return [...new Set([...own, ...fields])].filter((name) => known.has(name) || name === modified);
 }
 
-export function missingFields({ request: { fields }, known }: Reading): string[] {
+export function missingFields({ request: { fields }, known }: Selection): string[] {
   return fields.filter((field) => !known.has(field));
 }
 
-export function toRecord(reading: Reading, object: SimplePublicObject, relations: Relations): CrmRecord {
+export function toRecord(reading: Selection, object: SimplePublicObject, relations: Relations): CrmRecord {
   const { entity } = reading.request;
   const properties = readProperties(object);
   const { parent } = OBJECTS[entity];

@@ -4,7 +4,7 @@ import { OAuth2 } from "jsforce/lib/oauth2.js";
 import { Transport } from "jsforce/lib/transport.js";
 import type { HttpRequest, HttpResponse } from "jsforce/lib/types/index.js";
 import { StreamPromise } from "jsforce/lib/util/promise.js";
-import type { CrmSession, Environment } from "../contract.ts";
+import type { CallGate, CrmSession, Environment } from "../contract.ts";
 import { CrmFailure } from "../contract.ts";
 import { malformed } from "../errors.ts";
 import type { Wire } from "../wire.ts";
@@ -28,7 +28,7 @@ export function connect(session: CrmSession, settings: SalesforceSettings, wire:
     accessToken: session.accessToken,
     version: settings.apiVersion, // the library's default is years old
   });
-  connection._transport = new WireTransport(wire);
+  connection._transport = new WireTransport(wire, session.gate);
   return connection;
 }
 
@@ -58,10 +58,12 @@ export async function call<T>(run: () => PromiseLike<T>): Promise<T> {
 
 class WireTransport extends Transport {
   readonly #wire: Wire;
+  readonly #gate: CallGate | undefined;
 
-  constructor(wire: Wire) {
+  constructor(wire: Wire, gate?: CallGate) {
     super();
     this.#wire = wire;
+    this.#gate = gate;
   }
 
   override httpRequest(request: HttpRequest): StreamPromise<HttpResponse> {
@@ -77,7 +79,9 @@ class WireTransport extends Transport {
       url: request.url,
       headers: request.headers as Record<string, string> | undefined,
       body: request.body == null ? undefined : String(request.body),
-      repeatable: request.method === "GET",
+      repeatable: request.method !== "POST", // a POST creates, all else names what it is about
+      family: request.method === "GET" ? "read" : "write",
+      gate: this.#gate,
     });
     return { statusCode: status, headers, body: text };
   }

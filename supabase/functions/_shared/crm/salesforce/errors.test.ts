@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { classify } from "./errors.ts";
+import { classify, limits } from "./errors.ts";
 
 const now = new Date("2026-11-21T12:00:00Z");
 const api = (status: number, errorCode: string, message = "") =>
@@ -56,5 +56,14 @@ describe("what Salesforce refuses", () => {
       kind: "rate_limited",
       retryAfterMs: 7000,
     });
+  });
+
+  it("tells how much of the day's quota is left", () => {
+    expect(limits({ "sforce-limit-info": "api-usage=18/5000; per-app-api-usage=1/250(appName=x)" })).toEqual({
+      dailyLimit: 5000,
+      dailyRemaining: 4982,
+    });
+    expect(limits({ "sforce-limit-info": "api-usage=5001/5000" })).toMatchObject({ dailyRemaining: 0 });
+    expect(limits({})).toEqual({});
   });
 });

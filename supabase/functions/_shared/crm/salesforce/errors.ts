@@ -1,11 +1,13 @@
 import { z } from "zod";
+import type { WriteError } from "../batch.ts";
 import type { CrmError, CrmErrorKind } from "../contract.ts";
 import { parseRetryAfter, quotaGone, SESSION_EXPIRED } from "../errors.ts";
-import type { WireResponse } from "../wire.ts";
+import type { Limits, WireResponse } from "../wire.ts";
+import { ROW_CODES } from "./rowErrors.ts";
 
 export const CRM = "Salesforce";
 
-interface Meaning {
+export interface Meaning {
   kind: CrmErrorKind;
   code?: string;
   retryAfterMs?: number;
@@ -13,7 +15,7 @@ interface Meaning {
   say: (said: string) => string;
 }
 
-const LATER = "Nothing was changed; try again in a few minutes.";
+const LATER = "Nothing is lost; try again in a few minutes.";
 const RECONNECT = "Connect Salesforce again to go on; mappings and links are kept.";
 
 /** The data API: [{errorCode, message}]. A code that is not here is judged by its HTTP status. */
@@ -104,6 +106,33 @@ interface Said {
   oauth: boolean;
 }
 
+export interface RowRefusal {
+  statusCode: string;
+  message: string;
+  fields: readonly string[];
+}
+
+/** One row of a collection. The same codes as of a whole call, and those that only a write can get. */
+export function classifyRow({ statusCode, message, fields }: RowRefusal, now: Date): WriteError {
+  // A trigger that fails hides the reason in its own message.
+  const code = /UNABLE_TO_LOCK_ROW/.test(message) ? "UNABLE_TO_LOCK_ROW" : statusCode;
+  const said: Said = { code, message: short(message), oauth: false };
+  const error = quotaError(said, now) ?? known(said) ?? rowRefused(said);
+  const [field] = fields;
+  return { ...error, ...(field === undefined ? {} : { field }), cause: { code: statusCode, message: said.message } };
+}
+
+function rowRefused({ code, message }: Said): CrmError {
+  return { kind: "rejected", code, userMessage: `Salesforce refused the record${message ? `: ${message}` : ""}.` };
+}
+
+/** `api-usage=18/5000`: the requests of the last 24 hours, over all apps. */
+export function limits(headers: Record<string, string>): Limits {
+  const [, used, limit] = /api-usage=(\d+)\/(\d+)/.exec(headers["sforce-limit-info"] ?? "") ?? [];
+  if (used === undefined || limit === undefined) return {};
+  return { dailyLimit: Number(limit), dailyRemaining: Math.max(0, Number(limit) - Number(used)) };
+}
+
 function readBody(text: string): Said {
   const json = parseJson(text);
   const api = apiBody.safeParse(json);
@@ -129,7 +158,7 @@ function quotaError(said: Said, now: Date): CrmError | null {
 }
 
 function known(said: Said): CrmError | null {
-  const meaning = (said.oauth ? OAUTH_CODES : API_CODES)[said.code];
+  const meaning = (said.oauth ? OAUTH_CODES : { ...ROW_CODES, ...API_CODES })[said.code];
   if (meaning === undefined) return null;
   const { kind, retryAfterMs } = meaning;
   return { kind, code: meaning.code ?? said.code, userMessage: meaning.say(said.message), retryAfterMs };

@@ -37,8 +37,12 @@ export async function nextPage(connection: Connection, locator: string): Promise
 }
 
 /** Everything at once: for short lists only. */
-export async function queryAll(connection: Connection, soql: string): Promise<Row[]> {
-  let current = await firstPage(connection, soql);
+export async function queryAll(
+  connection: Connection,
+  soql: string,
+  options: { includeDeleted?: boolean } = {},
+): Promise<Row[]> {
+  let current = await firstPage(connection, soql, options);
   const rows = [...current.rows];
   while (current.locator !== null) {
     current = await nextPage(connection, current.locator);

@@ -1,19 +1,12 @@
 import type { Connection } from "jsforce/lib/connection.js";
 import { z } from "zod";
-import {
-  CrmFailure,
-  type CrmRecord,
-  type EntityType,
-  type HighWater,
-  type ReadPage,
-  type ReadRequest,
-} from "../contract.ts";
-import { malformed } from "../errors.ts";
-import { CRM } from "./errors.ts";
-import { id18, optionalId } from "./ids.ts";
+import { CrmFailure, type EntityType, type HighWater, type ReadPage, type ReadRequest } from "../contract.ts";
+import { filteredPage } from "../filteredRead.ts";
+import type { SoqlFilter } from "./filter.ts";
 import { OBJECTS } from "./objects.ts";
-import { firstPage, nextPage, type QueryPage, type Row } from "./query.ts";
-import { dateTime, identifier, text } from "./soql.ts";
+import { firstPage, nextPage, type QueryPage } from "./query.ts";
+import { columns, toRecord } from "./records.ts";
+import { dateTime, text } from "./soql.ts";
 
 /**
  * Rows in order of (SystemModstamp, Id). The stamp has whole seconds, so ties are normal and every comparison includes
@@ -34,16 +27,27 @@ interface Selection {
   known: ReadonlySet<string>;
   entity: EntityType;
   since: HighWater | null;
+  filter?: SoqlFilter;
 }
 
-export async function readPage(
+export function readPage(
   connection: Connection,
   request: ReadRequest,
   known: ReadonlySet<string>,
+  filter?: SoqlFilter,
+): Promise<ReadPage> {
+  return filteredPage(request, filter, (wanted) => readWhole(connection, wanted, known, filter));
+}
+
+async function readWhole(
+  connection: Connection,
+  request: ReadRequest,
+  known: ReadonlySet<string>,
+  filter?: SoqlFilter,
 ): Promise<ReadPage> {
   const { entity, since, fields } = request;
   const cursor = request.cursor === null ? null : cursorSchema.parse(request.cursor);
-  const page = await fetchPage(connection, request, cursor, { known, entity, since });
+  const page = await fetchPage(connection, request, cursor, { known, entity, since, filter });
   const records = page.rows.map((row) =>
     toRecord(
       row,
@@ -91,59 +95,32 @@ function isLostLocator(error: unknown): boolean {
 }
 
 export function selectSoql(selection: Selection, fields: readonly string[], after: Cursor | null): string {
-  const where = whereClause(selection.since, after);
+  const where = whereClause(selection.since, after, selection.filter);
   return [
-    `SELECT ${columns(selection, fields).join(", ")}`,
+    `SELECT ${columns(selection, fields, selection.since !== null).join(", ")}`,
     `FROM ${OBJECTS[selection.entity].name}`,
     ...(where === "" ? [] : [`WHERE ${where}`]),
     "ORDER BY SystemModstamp, Id",
   ].join(" ");
 }
 
-export function countSoql(entity: EntityType, since: HighWater | null): string {
-  const where = whereClause(since, null);
+export function countSoql(entity: EntityType, since: HighWater | null, filter?: SoqlFilter): string {
+  const where = whereClause(since, null, filter);
   return `SELECT COUNT() FROM ${OBJECTS[entity].name}${where === "" ? "" : ` WHERE ${where}`}`;
 }
 
-function whereClause(since: HighWater | null, after: Cursor | null): string {
+/** A deletion is news whatever the record was like. */
+function whereClause(since: HighWater | null, after: Cursor | null, filter?: SoqlFilter): string {
+  const place = placeClause(since, after);
+  if (filter === undefined || filter.where === null) return place;
+  const wanted = since === null ? filter.where : `(${filter.where} OR IsDeleted = true)`;
+  return place === "" ? wanted : `${place} AND ${wanted}`;
+}
+
+function placeClause(since: HighWater | null, after: Cursor | null): string {
   if (after?.modifiedAt != null && after.id !== null) {
     const stamp = dateTime(after.modifiedAt);
     return `(SystemModstamp > ${stamp} OR (SystemModstamp = ${stamp} AND Id > ${text(after.id)}))`;
   }
   return since === null ? "" : `SystemModstamp >= ${dateTime(Date.parse(since.modifiedAt) - OVERLAP_MS)}`;
-}
-
-function columns({ entity, known, since }: Selection, fields: readonly string[]): string[] {
-  const { company, contact, stage } = OBJECTS[entity];
-  const optional = ["OwnerId", company, contact, stage, since === null ? undefined : "MasterRecordId", ...fields];
-  const wanted = optional.filter((field): field is string => field !== undefined && known.has(field));
-  return [...new Set(["Id", "SystemModstamp", "IsDeleted", ...wanted])].map(identifier);
-}
-
-function toRecord(row: Row, entity: EntityType, fields: readonly string[]): CrmRecord {
-  const { Id, SystemModstamp, IsDeleted } = row;
-  if (typeof Id !== "string" || typeof SystemModstamp !== "string" || typeof IsDeleted !== "boolean") {
-    throw malformed(CRM, "a row without Id, SystemModstamp or IsDeleted");
-  }
-  const { company, contact, stage } = OBJECTS[entity];
-  return {
-    id: id18(Id),
-    modifiedAt: SystemModstamp.replace(/\+0000$/, "Z"),
-    deleted: IsDeleted,
-    mergedInto: optionalId(row.MasterRecordId),
-    fields: Object.fromEntries(fields.map((field) => [field, row[field] ?? null])),
-    ownerId: optionalId(row.OwnerId),
-    ...relation("company", row, company),
-    ...relation("contact", row, contact),
-    ...(stage !== undefined && stage in row ? { stage: toStage(row[stage]) } : {}),
-  };
-}
-
-/** A field that was not selected is a relation that was not read: it must not look empty. */
-function relation(key: "company" | "contact", row: Row, field: string | undefined): Partial<CrmRecord> {
-  return field !== undefined && field in row ? { [key]: optionalId(row[field]) } : {};
-}
-
-function toStage(value: unknown): CrmRecord["stage"] {
-  return typeof value === "string" && value !== "" ? { pipeline: "", id: value } : null;
 }

@@ -31,3 +31,26 @@ export function identifier(name: string): string {
   if (!/^[A-Za-z][A-Za-z0-9_]*$/.test(name)) throw new RangeError(`not a Salesforce name: ${JSON.stringify(name)}`);
   return name;
 }
+
+/** Addresses may have 15,000 characters, the rest of the request takes some. */
+const LONGEST_QUERY = 12_000;
+/** A condition may have 4,000 characters before encoding. */
+const LONGEST_LIST = 3_500;
+
+/** Runs of values, each short enough for one `IN (…)` behind the given start of a query. */
+export function listsFor(start: string, values: readonly string[]): string[] {
+  const room = LONGEST_QUERY - encodeURIComponent(start).length;
+  const lists: string[][] = [];
+  let [plain, encoded] = [Number.POSITIVE_INFINITY, 0];
+  for (const literal of new Set(values.map(text))) {
+    const more = encodeURIComponent(`${literal}, `).length;
+    if (plain + literal.length + 2 > LONGEST_LIST || encoded + more > room) {
+      lists.push([]);
+      [plain, encoded] = [0, 0];
+    }
+    lists.at(-1)?.push(literal);
+    plain += literal.length + 2;
+    encoded += more;
+  }
+  return lists.map((list) => list.join(", "));
+}

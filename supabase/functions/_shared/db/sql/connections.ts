@@ -35,6 +35,7 @@ export interface ConnectRequest {
     instance_url: string;
     user_id: string;
     user_email: string | null;
+    time_zone: string | null;
   };
   tokens: TokenSet;
   mappings: readonly NewMapping[];

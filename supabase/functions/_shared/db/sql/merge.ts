@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Db } from "../types.ts";
+import { shownMessage } from "./message.ts";
 import { json, parseOne, parseRow } from "./rows.ts";
 import type { RunRef } from "./run.ts";
 
@@ -21,28 +22,39 @@ export type StoredHighWater = z.infer<typeof highWater>;
 export interface MergePage {
   entity: string;
   records: readonly object[];
-  rejected: readonly object[];
-  checkpoint: object;
+  rejected: readonly { message: string }[];
+  /** null: fetched by name. */
+  checkpoint: object | null;
   /** Kept for the next incremental run once the entity is done. */
   cursor: StoredHighWater | null;
 }
 
 /** One page, one transaction: records, links, conflicts, errors, journal, counts, checkpoint and progress. */
-export async function mergePage(db: Db, run: RunRef, page: MergePage): Promise<MergeCounts> {
+export function mergePage(db: Db, run: RunRef, page: MergePage): Promise<MergeCounts> {
+  return sendPage(db, "private.crm_merge_page", run, page);
+}
+
+/** Merging and planning take the same page. */
+export async function sendPage(
+  db: Db,
+  verb: "private.crm_merge_page" | "private.crm_plan_page",
+  run: RunRef,
+  page: MergePage,
+): Promise<MergeCounts> {
   const rows = await db.query<{ result: unknown }>(
-    `select private.crm_merge_page($1::uuid, $2::text::bigint, $3::text, $4::text::jsonb, $5::text::jsonb,
+    `select ${verb}($1::uuid, $2::text::bigint, $3::text, $4::text::jsonb, $5::text::jsonb,
                                    $6::text::jsonb, $7::text::jsonb) as result`,
     [
       run.operation,
       run.fence,
       page.entity,
       json(page.records),
-      json(page.rejected),
-      json(page.checkpoint),
+      json(page.rejected.map((one) => ({ ...one, message: shownMessage(one.message) }))),
+      page.checkpoint === null ? null : json(page.checkpoint),
       page.cursor === null ? null : json(page.cursor),
     ],
   );
-  return parseOne(z.object({ result: merged }), rows, "crm_merge_page").result;
+  return parseOne(z.object({ result: merged }), rows, verb).result;
 }
 
 /** Where the last finished run of this entity stopped; null means read everything. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Db } from "../types.ts";
+import { shownMessage } from "./message.ts";
 import { json, parseRow } from "./rows.ts";
 
 const entity = z.enum(["accounts", "contacts", "opportunities"]);
@@ -54,6 +55,8 @@ const claimed = z.object({
     sync_rules: z.record(z.string(), z.unknown()).nullable(),
     conflict_resolution: z.string(),
     sync_direction: z.enum(["push", "pull", "bidirectional"]),
+    /** The CRM's id of the person who connected, as owner of records. */
+    crm_user: z.string().nullish(),
   }),
 });
 
@@ -107,7 +110,7 @@ export async function finish(
     run.operation,
     run.fence,
     outcome,
-    message,
+    message === null ? null : shownMessage(message),
     resumeAt ?? null,
   ]);
 }
@@ -126,7 +129,16 @@ export async function noteError(db: Db, run: RunRef, error: RunError): Promise<v
     error.entity,
     error.kind,
     error.code,
-    error.message,
+    shownMessage(error.message),
+  ]);
+}
+
+/** Where a phase without pages has come to. */
+export async function keepCheckpoint(db: Db, run: RunRef, checkpoint: object): Promise<void> {
+  await db.query("select private.crm_keep_checkpoint($1::uuid, $2::text::bigint, $3::text::jsonb)", [
+    run.operation,
+    run.fence,
+    json(checkpoint),
   ]);
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Db } from "../types.ts";
+import { shownMessage } from "./message.ts";
 import { json, parseOne } from "./rows.ts";
 
 const session = z.object({
@@ -47,13 +48,11 @@ export async function storeTokens(db: Db, config: string, version: number, token
 
 /** One refresh at a time per connection over all workers; the lock goes with the transaction, or with a crash. */
 export async function lockTokens(db: Db, config: string): Promise<void> {
-  await db.query("select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('crm_tokens:' || $1::text, 0))", [
-    config,
-  ]);
+  await db.query("select private.crm_lock_tokens($1::uuid)", [config]);
 }
 
 export async function connectionFailed(db: Db, config: string, reason: string): Promise<void> {
-  await db.query("select private.crm_connection_failed($1::uuid, $2::text)", [config, reason]);
+  await db.query("select private.crm_connection_failed($1::uuid, $2::text)", [config, shownMessage(reason)]);
 }
 
 export async function clientSecret(db: Db, provider: string): Promise<string> {
@@ -64,4 +63,9 @@ export async function clientSecret(db: Db, provider: string): Promise<string> {
 export async function dispatchSecret(db: Db): Promise<string> {
   const rows = await db.query("select private.crm_dispatch_secret() as secret");
   return parseOne(z.object({ secret: z.string() }), rows, "crm_dispatch_secret").secret;
+}
+
+export async function healthSecret(db: Db): Promise<string> {
+  const rows = await db.query("select private.health_secret() as secret");
+  return parseOne(z.object({ secret: z.string() }), rows, "health_secret").secret;
 }

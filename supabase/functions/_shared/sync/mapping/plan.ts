@@ -41,6 +41,8 @@ export type Mapped = { record: MergeRecord; rejected?: never } | { rejected: Rej
 export interface PlanOptions extends ConvertOptions {
   /** As people call it, for messages. */
   crmName: string;
+  /** App fields that are left out. */
+  exclude?: readonly string[];
 }
 
 export interface MappingPlan {
@@ -73,7 +75,9 @@ export function compilePlan(
   stages: readonly StageRow[],
   options: PlanOptions,
 ): MappingPlan {
-  const pulled = rows.filter((row) => row.entity_type === entity && reads(row.sync_direction));
+  const pulled = rows.filter(
+    (row) => row.entity_type === entity && reads(row.sync_direction) && !options.exclude?.includes(row.app_field),
+  );
   const steps = pulled.flatMap((row) => stepFor(row, options));
   const stageOf = stageLookup(stages);
   return {

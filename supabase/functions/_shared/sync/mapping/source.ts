@@ -10,12 +10,26 @@ export interface Source {
  * `street=BillingStreet,city=BillingCity`.
  */
 export function parseSource(crmField: string): Source {
-  if (!crmField.includes("=")) return { fields: [crmField], value: (raw) => read(raw, crmField) };
-  const parts = crmField.split(",").map((pair): [part: string, field: string] => {
+  const parts = sourceParts(crmField);
+  const fields = parts.map(({ field }) => field);
+  const [only] = parts;
+  if (only?.part === null) return { fields, value: (raw) => read(raw, only.field) };
+  return { fields, value: (raw) => gathered(parts, raw) };
+}
+
+export interface SourcePart {
+  /** null: the field holds the whole value. */
+  part: string | null;
+  field: string;
+}
+
+/** The fields of a mapping, and which part of ours each holds. */
+export function sourceParts(crmField: string): SourcePart[] {
+  if (!crmField.includes("=")) return [{ part: null, field: crmField }];
+  return crmField.split(",").map((pair) => {
     const [part = "", field = ""] = pair.split("=");
-    return [part.trim(), field.trim()];
+    return { part: part.trim(), field: field.trim() };
   });
-  return { fields: parts.map(([, field]) => field), value: (raw) => gathered(parts, raw) };
 }
 
 export function formatSource(parts: Readonly<Record<string, string>>): string {
@@ -25,8 +39,8 @@ export function formatSource(parts: Readonly<Record<string, string>>): string {
 }
 
 /** Empty parts are left out; an object without parts is empty. */
-function gathered(parts: readonly [string, string][], raw: Readonly<Record<string, unknown>>): unknown {
-  const known = parts.flatMap(([part, field]) => {
+function gathered(parts: readonly SourcePart[], raw: Readonly<Record<string, unknown>>): unknown {
+  const known = parts.flatMap(({ part, field }) => {
     const value = read(raw, field);
     return value === undefined ? [] : [[part, value] as const];
   });

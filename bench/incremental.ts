@@ -1,0 +1,96 @@
+import { parseArgs } from "node:util";
+import postgres, { type Sql } from "postgres";
+import { findPortBase } from "../scripts/lib/ports.ts";
+import { type Bed, withBed } from "./lib/bed.ts";
+import { percentile, report, rounded } from "./lib/report.ts";
+import { type BenchWorkspace, connectedWorkspace, control, timedSync } from "./lib/workspace.ts";
+
+/**
+ * A sync with 100 changed contacts, and one without any change, among few and among many linked contacts of one connection.
+ * The CRM holds the changing ones only: what its own queries cost is not ours. Medians over several syncs, one run.
+ */
+
+const TARGET = 1.3;
+
+const { values: options } = parseArgs({
+  options: {
+    few: { type: "string", default: "10000" },
+    many: { type: "string", default: "1000000" },
+    changes: { type: "string", default: "100" },
+    rounds: { type: "string", default: "7" },
+  },
+});
+const CHANGES = Number(options.changes);
+const ROUNDS = Number(options.rounds);
+
+/** Linked contacts that the CRM will not speak of; written by the superuser past the triggers, which a million would wait for. */
+async function fill(admin: Sql, { workspaceId, configId }: BenchWorkspace, upTo: number): Promise<void> {
+  await admin.begin(async (tx) => {
+    await tx`set local session_replication_role = replica`;
+    await tx`
+      with made as (
+        insert into public.crm_contacts (id, workspace_id, first_name, last_name, email, title)
+        select gen_random_uuid(), ${workspaceId}, 'First' || n, 'Last' || n, 'filler' || n || '@bench.example', 'Engineer'
+          from generate_series((select count(*) + 1 from public.crm_contacts where workspace_id = ${workspaceId}), ${upTo}::bigint) n
+        returning id, email, first_name, last_name, title, updated_at
+      )
+      insert into private.crm_record_links (config_id, entity_type, crm_record_id, record_id, workspace_id, base, merged_at)
+      select ${configId}, 'contacts', 'X' || m.id, m.id, ${workspaceId}, jsonb_build_object('first_name', m.first_name,
+        'last_name', m.last_name, 'email', m.email, 'title', m.title), m.updated_at
+        from made m`;
+  });
+  await admin`vacuum (analyze) public.crm_contacts`;
+  await admin`vacuum (analyze) private.crm_record_links`;
+}
+
+interface Medians {
+  changed: number;
+  unchanged: number;
+}
+
+async function measure(bed: Bed, sql: Sql, workspace: BenchWorkspace): Promise<Medians> {
+  const changed: number[] = [];
+  const unchanged: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const fields = { Title: `Title ${Date.now()} {n}` };
+    await control(bed, "records", { actions: [{ action: "touch", type: "Contact", from: 0, count: CHANGES, fields }] });
+    changed.push(await timedSync(workspace, sql, { entities: ["contacts"] }));
+    unchanged.push(await timedSync(workspace, sql, { entities: ["contacts"] }));
+  }
+  return { changed: percentile(changed, 0.5), unchanged: percentile(unchanged, 0.5) };
+}
+
+async function run(bed: Bed): Promise<void> {
+  const sql = postgres(bed.stack.dbUrl, { max: 1, onnotice: () => {} });
+  const admin = postgres(bed.stack.adminDbUrl, { max: 1, onnotice: () => {} });
+  try {
+    const workspace = await connectedWorkspace(bed, sql);
+    await timedSync(workspace, sql);
+    const sizes = [Number(options.few), Number(options.many)] as const;
+    await fill(admin, workspace, sizes[0]);
+    const few = await measure(bed, sql, workspace);
+    await fill(admin, workspace, sizes[1]);
+    const many = await measure(bed, sql, workspace);
+    for (const [name, key] of [
+      [`${CHANGES}-changes`, "changed"],
+      ["no-change", "unchanged"],
+    ] as const) {
+      const ratio = rounded(many[key] / few[key]);
+      report({
+        bench: "incremental",
+        case: name,
+        n: sizes[1],
+        few: sizes[0],
+        seconds: rounded(many[key], 3),
+        floor_seconds: rounded(few[key], 3),
+        ratio,
+        target: TARGET,
+        ok: ratio <= TARGET,
+      });
+    }
+  } finally {
+    await Promise.all([sql.end(), admin.end()]);
+  }
+}
+
+await withBed({ provider: "salesforce", records: CHANGES, portBase: await findPortBase(15_300) }, run);

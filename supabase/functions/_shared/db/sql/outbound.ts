@@ -1,0 +1,115 @@
+import { z } from "zod";
+import type { Json } from "../../sync/json.ts";
+import type { Db } from "../types.ts";
+import { json, parseOne, parseRow } from "./rows.ts";
+import type { RunRef } from "./run.ts";
+
+const dirty = z.object({ crm_id: z.string(), version: z.string() });
+
+/** A CRM record that somebody named. The version is handed back: named again meanwhile, it stays. */
+export type DirtyRow = z.infer<typeof dirty>;
+
+const relations = z.partialRecord(z.enum(["$company", "$contact", "$owner"]), z.string().nullable());
+const value: z.ZodType<Json> = z.json();
+
+const item = z.object({
+  /** Our record's id. */
+  key: z.string(),
+  version: z.string(),
+  /** look_up: a create whose answer never came. */
+  action: z.enum(["create", "update", "delete", "look_up"]),
+  crm_id: z.string().nullable(),
+  intent_at: z.string().nullable(),
+  /** By app field, in the form the base has. */
+  values: z.record(z.string(), value),
+  /** Ids of the CRM. */
+  relations,
+  match: z.object({ email: z.string().nullish(), domain: z.string().nullish(), name: z.string().nullish() }),
+  /** To be looked at in the CRM before it is written. */
+  verify: z.boolean(),
+  updated_at: z.string().nullable(),
+});
+
+export type OutboundItem = z.infer<typeof item>;
+export type OutboundRelations = z.infer<typeof relations>;
+
+export interface OutboundResult {
+  key: string;
+  version: string;
+  action: OutboundItem["action"];
+  /** missing: a look-up found nothing. The others are those of the CRM's answer. */
+  outcome: "written" | "exists" | "gone" | "failed" | "missing";
+  crm_id: string | null;
+  /** What the CRM was really given, as ours has it. */
+  sent: Readonly<Record<string, Json>>;
+  relations: OutboundRelations;
+  updated_at: string | null;
+  error?: { kind: "transient" | "rejected"; code: string; message: string; field: string | null };
+  retry_after_ms?: number;
+}
+
+const counts = z.object({
+  created: z.number(),
+  updated: z.number(),
+  deleted: z.number(),
+  failed: z.number(),
+  linked: z.number(),
+  retried: z.number(),
+});
+
+export type PushCounts = z.infer<typeof counts>;
+
+export async function dueDirty(db: Db, run: RunRef, entity: string, limit: number): Promise<DirtyRow[]> {
+  const rows = await db.query(
+    "select crm_id, version from private.crm_due_dirty($1::uuid, $2::text::bigint, $3::text, $4::integer)",
+    [run.operation, run.fence, entity, limit],
+  );
+  return rows.map((row) => parseRow(dirty, row, "crm_due_dirty"));
+}
+
+export async function settleDirty(db: Db, run: RunRef, entity: string, done: readonly DirtyRow[]): Promise<void> {
+  await db.query("select private.crm_settle_dirty($1::uuid, $2::text::bigint, $3::text, $4::text::jsonb)", [
+    run.operation,
+    run.fence,
+    entity,
+    json(done),
+  ]);
+}
+
+export async function beginPush(db: Db, run: RunRef, entity: string): Promise<number> {
+  const rows = await db.query("select private.crm_begin_push($1::uuid, $2::text::bigint, $3::text) as due", [
+    run.operation,
+    run.fence,
+    entity,
+  ]);
+  return parseOne(z.object({ due: z.number() }), rows, "crm_begin_push").due;
+}
+
+/** The next items that are due, or exactly those of `records`. A create's intent is on record once this has answered. */
+export async function takeOutbound(
+  db: Db,
+  run: RunRef,
+  entity: string,
+  limit: number,
+  records?: readonly string[],
+): Promise<OutboundItem[]> {
+  const rows = await db.query(
+    `select private.crm_take_outbound($1::uuid, $2::text::bigint, $3::text, $4::integer,
+            (select array_agg(r::uuid) from jsonb_array_elements_text($5::text::jsonb) r)) as items`,
+    [run.operation, run.fence, entity, limit, records === undefined ? null : json(records)],
+  );
+  return parseOne(z.object({ items: z.array(item) }), rows, "crm_take_outbound").items;
+}
+
+export async function settleOutbound(
+  db: Db,
+  run: RunRef,
+  entity: string,
+  results: readonly OutboundResult[],
+): Promise<PushCounts> {
+  const rows = await db.query(
+    "select private.crm_settle_outbound($1::uuid, $2::text::bigint, $3::text, $4::text::jsonb) as counts",
+    [run.operation, run.fence, entity, json(results)],
+  );
+  return parseOne(z.object({ counts }), rows, "crm_settle_outbound").counts;
+}

@@ -1,0 +1,31 @@
+import type { EntityType } from "../crm/contract.ts";
+import type { Checkpoint, Phase } from "./checkpoint.ts";
+import type { Slice } from "./slice.ts";
+
+/** Every slice gets something done; afterwards time and records are bounded. */
+export function spent({ deps, recordsRead, remainingMs }: Slice): boolean {
+  return recordsRead > 0 && (remainingMs() <= 0 || recordsRead >= deps.limits.sliceRecords);
+}
+
+/**
+ * Keeps the place of a phase that has no pages. Without progress the run stays as stuck as it was: a CRM that takes nothing
+ * must not keep a run alive for ever.
+ */
+export async function keepPlace(
+  slice: Slice,
+  phase: Exclude<Phase, "pull">,
+  entity: EntityType,
+  progress: "made" | "none",
+): Promise<void> {
+  const before = slice.checkpoint?.slice ?? 0;
+  const checkpoint: Checkpoint = {
+    phase,
+    entity,
+    cursor: null,
+    entity_done: false,
+    slice: progress === "made" ? slice.claim.slice : before,
+    partial: slice.partial,
+  };
+  await slice.deps.store.keepCheckpoint(slice.run, checkpoint);
+  slice.checkpoint = checkpoint;
+}

@@ -1,0 +1,58 @@
+import type { CrmRecord } from "../crm/contract.ts";
+import type { MappingPlan, MergeRecord, Rejection } from "./mapping/plan.ts";
+import { added, mergeBatch } from "./mergeBatch.ts";
+import { mapAll } from "./plan.ts";
+import { waiting } from "./prepare.ts";
+import { patiently } from "./retry.ts";
+import type { Slice } from "./slice.ts";
+
+export interface Named {
+  /** By id, as the CRM has them now. */
+  found: Map<string, CrmRecord>;
+  /** Records that do not fit here, by id. */
+  rejected: Map<string, Rejection>;
+}
+
+/**
+ * Fetches records by id and merges them, wherever the run's reader is.
+ *
+ * An id that the CRM does not know (any more) counts as deleted there: purged from its bin, or no longer shown to the user who
+ * connected. We cannot tell which, so it gets no more than any deletion does: the link is marked, and our record goes only
+ * where the connection says so. Of a record that was never linked the merge knows nothing and does nothing; one that is
+ * seen again is alive again.
+ */
+export async function mergeByName(slice: Slice, plan: MappingPlan, ids: readonly string[]): Promise<Named> {
+  const found = await fetchByName(slice, plan, ids);
+  const { records, rejected } = mapAll(plan, [...found.values()]);
+  const now = slice.deps.now().toISOString();
+  const gone = ids
+    .filter((id) => !found.has(id))
+    .map((id): MergeRecord => ({ crm_id: id, modified_at: now, deleted: true, values: {} }));
+  const page = { entity: plan.entity, records: [...records, ...gone], rejected, checkpoint: null, cursor: null };
+  const began = slice.deps.now().getTime();
+  const counts = await mergeBatch(slice.deps.store, waiting(slice), slice.run, page, null);
+  slice.mergeMs += slice.deps.now().getTime() - began;
+  slice.counts = added(slice.counts, counts);
+  return { found, rejected: new Map(rejected.map((one) => [one.crm_id, one])) };
+}
+
+export async function fetchByName(
+  slice: Slice,
+  { entity, crmFields }: Pick<MappingPlan, "entity" | "crmFields">,
+  ids: readonly string[],
+): Promise<Map<string, CrmRecord>> {
+  const found = new Map<string, CrmRecord>();
+  for (const part of chunks(ids, slice.crm.batch.fetch)) {
+    const request = { entity, ids: part, fields: crmFields };
+    const fetch = () => slice.session.use((one) => slice.crm.fetchRecords(one, request));
+    for (const record of await patiently(waiting(slice), fetch)) found.set(record.id, record);
+    slice.recordsRead += part.length;
+  }
+  return found;
+}
+
+export function chunks<T>(all: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>
+    all.slice(index * size, (index + 1) * size),
+  );
+}

@@ -1,0 +1,211 @@
+import { describe, expect, it } from "vitest";
+import type { CrmField } from "../../crm/contract.ts";
+import type { Json } from "../json.ts";
+import { fieldOf } from "../testing.crm.ts";
+import { compileOutbound, type OutboundRecord } from "./outbound.ts";
+import type { MappingRow } from "./plan.ts";
+
+const row = (crm_field: string, app_field: string, more: Partial<MappingRow> = {}): MappingRow => ({
+  entity_type: "opportunities",
+  crm_field,
+  app_field,
+  data_type: "string",
+  sync_direction: "bidirectional",
+  is_required: false,
+  ...more,
+});
+const item = (values: Record<string, Json>, more: Partial<OutboundRecord> = {}): OutboundRecord => ({
+  key: "k1",
+  action: "update",
+  values,
+  relations: {},
+  ...more,
+});
+const STAGES = [
+  { crm_pipeline_id: "a-special", crm_stage_id: "s1", stage_key: "lead" },
+  { crm_pipeline_id: "a-special", crm_stage_id: "s9", stage_key: "won" },
+  { crm_pipeline_id: "default", crm_stage_id: "first", stage_key: "lead" },
+  { crm_pipeline_id: "default", crm_stage_id: "second", stage_key: "lead" },
+];
+
+/** What one value of ours becomes in one field of the CRM: the value, or the sentence it is refused with. */
+function outgoing(field: Partial<CrmField>, value: Json): unknown {
+  const plan = compileOutbound("opportunities", [row("F", "custom_fields.f")], [], [fieldOf("F", field)], {
+    crmName: "HubSpot",
+  });
+  const made = plan.compose(item({ "custom_fields.f": value }));
+  return made.rejected ? made.rejected.message : made.write.fields.F;
+}
+
+describe("a value of ours as the CRM takes it", () => {
+  const OPTIONS = [
+    { value: "A1", label: "Alpha" },
+    { value: "B1", label: "Beta" },
+  ];
+
+  it.each<[string, Partial<CrmField>, Json, unknown]>([
+    ["text stays", { type: "string" }, "Ärger & Söhne", "Ärger & Söhne"],
+    ["a number becomes text where the field is text", { type: "string" }, 7, "7"],
+    ["a list becomes text", { type: "string" }, ["b", "a"], "b;a"],
+    ["an object becomes JSON where the field is text", { type: "string" }, { a: 1 }, '{"a":1}'],
+    ["text becomes a number", { type: "number" }, "12.5", 12.5],
+    ["yes becomes true", { type: "boolean" }, "yes", true],
+    ["a day stays a day", { type: "date" }, "2026-03-01", "2026-03-01"],
+    ["an instant becomes its day", { type: "date" }, "2026-03-01T23:00:00.000Z", "2026-03-01"],
+    ["a day becomes its midnight", { type: "datetime" }, "2026-03-01", "2026-03-01T00:00:00.000Z"],
+    ["an option goes by value", { type: "picklist", options: OPTIONS }, "B1", "B1"],
+    ["an option goes by label", { type: "picklist", options: OPTIONS }, "Beta", "B1"],
+    ["a list with one item is an option", { type: "picklist", options: OPTIONS }, ["Alpha"], "A1"],
+    ["without known options anything goes", { type: "picklist" }, "New", "New"],
+    ["several options are joined", { type: "array", options: OPTIONS }, ["Beta", "A1"], "B1;A1"],
+    ["a phone stays as it is", { type: "phone" }, "+49 30 1", "+49 30 1"],
+    ["an address of a page stays as it is", { type: "url" }, "https://a.example/?b", "https://a.example/?b"],
+    ["nothing clears", { type: "number" }, null, null],
+    ["an empty list clears", { type: "array" }, [], null],
+  ])("%s", (_name, field, value, expected) => {
+    expect(outgoing(field, value)).toEqual(expected);
+  });
+
+  it.each<[string, Partial<CrmField>, Json, RegExp]>([
+    [
+      "an unknown option, with those there are",
+      { type: "picklist", options: OPTIONS },
+      "Gamma",
+      /F does not offer "Gamma"; it offers A1, B1/,
+    ],
+    [
+      "an unknown option among several",
+      { type: "array", options: OPTIONS },
+      ["Alpha", "Gamma"],
+      /does not offer "Gamma"/,
+    ],
+    [
+      "two options where one fits",
+      { type: "picklist", options: OPTIONS },
+      ["Alpha", "Beta"],
+      /takes one value, and there are 2/,
+    ],
+    ["a text that is too long", { maxLength: 3 }, "abcd", /would hold 4 characters; at most 3 fit/],
+    ["a text that is no number", { type: "number" }, "lots", /"lots", not a number/],
+    ["a day that does not exist", { type: "date" }, "2026-02-30", /not a date/],
+  ])("is refused with a sentence: %s", (_name, field, value, message) => {
+    expect(outgoing(field, value)).toMatch(message);
+    expect(outgoing(field, value)).toMatch(
+      /^HubSpot did not get this record: F .*\. Change it here, or its mapping, and it is sent again\.$/,
+    );
+  });
+});
+
+describe("a record of ours becomes a write", () => {
+  const compile = (rows: MappingRow[], fields: CrmField[]) =>
+    compileOutbound("opportunities", rows, STAGES, fields, { crmName: "Salesforce" });
+
+  it("with an address in its parts, where an absent part clears its field", () => {
+    const plan = compile(
+      [row("street=Street,city=City", "custom_fields.address")],
+      [fieldOf("Street"), fieldOf("City"), fieldOf("Country")],
+    );
+    const sent = (value: Json, action = "update") =>
+      plan.compose(item({ "custom_fields.address": value }, { action })).write?.fields;
+    expect(sent({ city: "Berlin" })).toEqual({ Street: null, City: "Berlin" });
+    expect(sent(null)).toEqual({ Street: null, City: null });
+    expect(sent({ city: "Berlin" }, "create")).toEqual({ City: "Berlin" });
+  });
+
+  it("with relations, of which a new record has only those that are there", () => {
+    const plan = compile([], []);
+    const relations = { $company: "001", $contact: null };
+    expect(plan.compose(item({}, { relations })).write).toEqual({
+      key: "k1",
+      fields: {},
+      company: "001",
+      contact: null,
+    });
+    const made = plan.compose(item({}, { relations, action: "create" }));
+    expect(made.write).toEqual({ key: "k1", fields: {}, company: "001" });
+    expect(made.sent?.relations).toEqual({ $company: "001" });
+  });
+
+  it("without what the CRM lets nobody set, and says so in what was sent", () => {
+    const plan = compile(
+      [row("Name", "name"), row("Total", "estimated_value")],
+      [fieldOf("Name"), fieldOf("Total", { readOnly: true })],
+    );
+    const made = plan.compose(item({ name: "A", estimated_value: 3 }));
+    expect(made.write?.fields).toEqual({ Name: "A" });
+    expect(made.sent?.values).toEqual({ name: "A" });
+  });
+
+  it("without what is read only from the CRM, of other entities, or gone from the CRM", () => {
+    const rows = [
+      row("Name", "name", { sync_direction: "pull" }),
+      row("Notes", "notes", { entity_type: "accounts" }),
+      row("Gone", "description"),
+    ];
+    const plan = compile(rows, [fieldOf("Name"), fieldOf("Notes")]);
+    expect(plan.compose(item({ name: "A", notes: "B", description: "C" })).write?.fields).toEqual({});
+  });
+
+  it("with one of two fields of ours that share one of theirs: the one that is read back", () => {
+    const rows = [
+      row("CloseDate", "actual_close_date", { sync_direction: "push" }),
+      row("CloseDate", "expected_close_date"),
+    ];
+    const plan = compile(rows, [fieldOf("CloseDate", { type: "date" })]);
+    const made = plan.compose(item({ actual_close_date: "2026-01-01", expected_close_date: "2026-02-02" }));
+    expect(made.write?.fields).toEqual({ CloseDate: "2026-02-02" });
+    expect(made.sent?.values).toEqual({ expected_close_date: "2026-02-02" });
+  });
+});
+
+describe("the stage of a deal", () => {
+  const plan = compileOutbound("opportunities", [row("dealstage", "stage_key")], STAGES, [fieldOf("dealstage")], {
+    crmName: "HubSpot",
+  });
+  const stage = (key: string, pipeline?: string) => plan.compose(item({ stage_key: key }), pipeline);
+
+  it("stays in the pipeline the deal is in", () => {
+    expect(stage("lead", "a-special").write?.stage).toEqual({ pipeline: "a-special", id: "s1" });
+  });
+
+  it("is the first of the default pipeline for a deal that is in none", () => {
+    expect(stage("lead").write?.stage).toEqual({ pipeline: "default", id: "first" });
+  });
+
+  it("is found in another pipeline when only that one knows it", () => {
+    expect(stage("won", "default").write?.stage).toEqual({ pipeline: "a-special", id: "s9" });
+  });
+
+  it("that nobody mapped is refused, and the sentence says where to map it", () => {
+    const { rejected } = stage("lost");
+    expect(rejected).toMatchObject({ code: "unmapped_stage", field: "dealstage" });
+    expect(rejected?.message).toContain(
+      'no stage that is mapped to "lost". Add one to the connection\'s stage mapping',
+    );
+  });
+});
+
+describe("what a CRM wants of a new record", () => {
+  const FIELDS = [
+    fieldOf("Name", { required: true }),
+    fieldOf("StageName", { required: true }),
+    fieldOf("CloseDate", { required: true, type: "date" }),
+    fieldOf("Number", { required: true, readOnly: true }),
+    fieldOf("Region__c", { required: true }),
+  ];
+  const rows = [row("Name", "name"), row("StageName", "stage_key"), row("CloseDate", "expected_close_date")];
+  const plan = compileOutbound("opportunities", rows, STAGES, FIELDS, { crmName: "Salesforce" });
+
+  it("is said before the call, all of it at once", () => {
+    const { rejected } = plan.compose(item({ name: "Deal" }, { action: "create" }));
+    expect(rejected).toMatchObject({ code: "required_missing", field: "StageName" });
+    expect(rejected?.message).toContain("Salesforce needs StageName, and stage_key is empty");
+    expect(rejected?.message).toContain("needs CloseDate, and expected_close_date is empty");
+    expect(rejected?.message).toContain("needs Region__c, and nothing here is mapped to it");
+    expect(rejected?.message).not.toContain("Number");
+  });
+
+  it("is not asked of one that is there already", () => {
+    expect(plan.compose(item({ name: "Deal" })).write?.fields).toEqual({ Name: "Deal" });
+  });
+});

@@ -1,0 +1,34 @@
+import type { EntityType } from "../../crm/contract.ts";
+import { compileOutbound, type OutboundPlan } from "../mapping/outbound.ts";
+import type { MappingPlan } from "../mapping/plan.ts";
+import { CRM_NAMES } from "../names.ts";
+import { planFor } from "../plan.ts";
+import { waiting } from "../prepare.ts";
+import { patiently } from "../retry.ts";
+import type { Slice } from "../slice.ts";
+
+/** What pushing an entity needs to know, once per slice. */
+export interface Outbound {
+  entity: EntityType;
+  /** How the CRM's records are read, to look at them before they are changed. */
+  inbound: MappingPlan;
+  plan: OutboundPlan;
+  /** A unique field of the CRM that carries our id. */
+  externalIdField: string | undefined;
+}
+
+export async function outboundOf(slice: Slice, entity: EntityType): Promise<Outbound> {
+  const { claim, crm, session } = slice;
+  const fields = await patiently(waiting(slice), () => session.use((one) => crm.describe(one, entity)));
+  const plan = compileOutbound(entity, claim.mappings, claim.stages, fields, {
+    crmName: CRM_NAMES[claim.crm_provider],
+  });
+  return { entity, inbound: planFor(slice, entity), plan, externalIdField: externalIdField(slice, entity) };
+}
+
+function externalIdField({ claim }: Slice, entity: EntityType): string | undefined {
+  const rules = claim.settings.sync_rules?.[entity];
+  if (typeof rules !== "object" || rules === null || !("external_id_field" in rules)) return undefined;
+  const { external_id_field: name } = rules;
+  return typeof name === "string" && name !== "" ? name : undefined;
+}

@@ -1,0 +1,262 @@
+-- Conflicts: a person decides; both sides follow, or the conflict is open again.
+
+begin;
+set local search_path = public, extensions;
+create extension if not exists pgtap with schema extensions;
+
+-- Helpers, the same in every file: people are known by a name, and every attempt runs as one of them.
+create function pg_temp.person(name text) returns uuid language sql immutable as $$ select md5(name)::uuid $$;
+create function pg_temp.sign_up(variadic names text[]) returns void language sql as $$
+  insert into auth.users (id, email, aud, role) select md5(n)::uuid, n || '@example.test', 'authenticated', 'authenticated' from unnest(names) n
+$$;
+-- Runs a statement as a person (or anon, service_role) and answers with its first value, its row count or its SQLSTATE.
+create function pg_temp.try_as(who text, statement text) returns text language plpgsql as $$
+declare
+  answer text;
+  touched bigint;
+  api_role constant text := case when who in ('anon', 'service_role') then who else 'authenticated' end;
+begin
+  perform set_config('request.jwt.claims', json_build_object('sub', case api_role when 'authenticated' then md5(who)::uuid end, 'role', api_role)::text, true);
+  perform set_config('role', api_role, true);
+  if statement ~* '^\s*(select|with)|returning' then
+    execute statement into answer;
+  else
+    execute statement;
+  end if;
+  get diagnostics touched = row_count;
+  perform set_config('role', 'none', true), set_config('request.jwt.claims', '', true);
+  return coalesce(answer, touched || ' rows');
+exception when others then
+  return sqlstate;
+end $$;
+
+select no_plan();
+
+-- A workspace with people and one connected CRM. Set the address the database would call: nothing is sent before a commit.
+select pg_temp.sign_up('owner', 'admin', 'member', 'viewer', 'outsider');
+create temp table w on commit drop as select pg_temp.try_as('owner', $$ select (create_workspace('Acme')).id $$)::uuid as id;
+insert into workspace_members (workspace_id, user_id, role) select w.id, pg_temp.person(r), r from w, unnest('{admin,member,viewer}'::text[]) r;
+select vault.create_secret('http://project.test', 'project_url') where not exists (select from vault.secrets where name = 'project_url');
+select vault.update_secret(id, 'http://project.test') from vault.secrets where name = 'project_url';
+create function pg_temp.connect_crm(provider text, account text) returns uuid language sql as $$
+  select private.crm_connect(pg_temp.person('owner'), (select id from w), provider, 'production',
+    jsonb_build_object('external_account_id', account, 'external_account_name', account, 'instance_url', 'https://' || account || '.example', 'user_id', '1', 'user_email', 'o@x.example'),
+    '{"access_token": "at", "refresh_token": "rt", "expires_at": null, "scopes": []}',
+    '[{"entity_type": "accounts", "crm_field": "Name", "app_field": "name"}, {"entity_type": "accounts", "crm_field": "Website", "app_field": "website"},
+      {"entity_type": "contacts", "crm_field": "FirstName", "app_field": "first_name"}, {"entity_type": "contacts", "crm_field": "LastName", "app_field": "last_name"},
+      {"entity_type": "contacts", "crm_field": "Email", "app_field": "email"}, {"entity_type": "contacts", "crm_field": "Title", "app_field": "title"},
+      {"entity_type": "contacts", "crm_field": "Phone", "app_field": "phone"},
+      {"entity_type": "opportunities", "crm_field": "Name", "app_field": "name"}, {"entity_type": "opportunities", "crm_field": "StageName", "app_field": "stage_key"}]',
+    '[{"crm_pipeline_id": "", "crm_stage_id": "Won", "crm_stage_label": "Won", "stage_key": "won", "crm_probability": 100, "position": 1}]',
+    '[{"crm_user_id": "U1", "email": "MEMBER@example.test", "name": "Mem Ber"}, {"crm_user_id": "U2", "email": "else@where.test", "name": "Else Where"}]')
+$$;
+-- A claimed run of a connection.
+create temp table run (name text primary key, config uuid, operation uuid, fence bigint, pages int default 0) on commit drop;
+create function pg_temp.start(run_name text, connection uuid) returns void language plpgsql as $$
+declare
+  op uuid;
+begin
+  insert into crm_sync_operations (workspace_id, config_id, direction, entities)
+  select c.workspace_id, c.id, 'from_crm', '{accounts,contacts,opportunities}' from crm_sync_configs c where c.id = connection returning id into op;
+  insert into private.crm_operation_state (operation_id) values (op);
+  insert into run select run_name, connection, op, k.fence from private.crm_claim(op, 'test', 60) k;
+end $$;
+-- Merges a page and answers the counts that are not nought, as created=1 updated=2 …
+create function pg_temp.merge(entity text, records jsonb, rejected jsonb default '[]', run_name text default 'crm', done boolean default false) returns text language plpgsql as $$
+declare
+  answer jsonb;
+  r run;
+begin
+  update run set pages = pages + 1 where name = run_name returning * into r;
+  answer := private.crm_merge_page(r.operation, r.fence, entity, records, rejected,
+    jsonb_build_object('entity', entity, 'cursor', r.pages, 'entity_done', done), '{"modified_at": "2030-01-01", "id": "9"}');
+  return (select coalesce(string_agg(k || '=' || v, ' ' order by place), 'nothing')
+    from unnest('{created,updated,unchanged,deleted,failed,skipped,conflicts}'::text[]) with ordinality n (k, place)
+    cross join lateral (select answer ->> k as v) a where v <> '0');
+end $$;
+-- One record as the worker sends it. Far in the future unless said otherwise, so that the CRM is the later one.
+create function pg_temp.record(crm_id text, vals jsonb, more jsonb default '{}') returns jsonb language sql as $$
+  select jsonb_build_array(jsonb_build_object('crm_id', crm_id, 'modified_at', '2099-01-01T00:00:00Z', 'deleted', false, 'values', vals) || more)
+$$;
+select pg_temp.start('crm', pg_temp.connect_crm('salesforce', 'org1'));
+-- Only what belongs to the runs of this file.
+create temp view links as select l.* from private.crm_record_links l where l.config_id in (select config from run);
+create temp view journal as select j.* from private.crm_journal j where j.operation_id in (select operation from run);
+create temp view conflicts as select k.* from crm_sync_conflicts k where k.config_id in (select config from run);
+create function pg_temp.settings(rules jsonb, strategy text default 'last_write_wins') returns void language sql as $$
+  update crm_sync_configs set sync_rules = rules, conflict_resolution = strategy where workspace_id = (select id from w)
+$$;
+create function pg_temp.contact(crm text) returns crm_contacts language sql as $$
+  select c from crm_contacts c join links l on l.record_id = c.id and l.entity_type = 'contacts' where l.crm_record_id = crm
+$$;
+create function pg_temp.company(crm text) returns crm_companies language sql as $$
+  select c from crm_companies c join links l on l.record_id = c.id and l.entity_type = 'accounts' where l.crm_record_id = crm
+$$;
+create function pg_temp.deal(crm text) returns pipeline_projects language sql as $$
+  select c from pipeline_projects c join links l on l.record_id = c.id and l.entity_type = 'opportunities' where l.crm_record_id = crm
+$$;
+create function pg_temp.base(crm text) returns jsonb language sql as $$ select base from links where crm_record_id = crm $$;
+create function pg_temp.conflict(crm text) returns crm_sync_conflicts language sql as $$
+  select k from crm_sync_conflicts k where k.id = (select c.id from conflicts c where c.crm_record_id = crm order by c.status = 'pending' desc limit 1)
+$$;
+
+create function pg_temp.theirs(vals jsonb, more jsonb default '{}') returns text language sql as $$
+  select pg_temp.merge('contacts', pg_temp.record('C1', '{"first_name": "Ann", "last_name": "Lee", "email": "ann@lee.example", "title": "CEO", "phone": "+15551234567"}' || vals, more))
+$$;
+create function pg_temp.edit(assignment text) returns void language plpgsql as $$
+begin
+  execute format('update crm_contacts set %s where id = %L', assignment, (pg_temp.contact('C1')).id);
+end $$;
+-- The message of a refusal.
+create function pg_temp.refusal(who text, statement text) returns text language plpgsql as $$
+declare
+  message text;
+begin
+  perform set_config('request.jwt.claims', json_build_object('sub', md5(who)::uuid, 'role', 'authenticated')::text, true), set_config('role', 'authenticated', true);
+  execute statement;
+  perform set_config('role', 'none', true), set_config('request.jwt.claims', '', true);
+  return 'no refusal';
+exception when others then
+  get stacked diagnostics message = message_text;
+  return sqlstate || ' ' || message;
+end $$;
+create function pg_temp.resolve(who text, strategy text, more text default '') returns text language sql as $$
+  select pg_temp.try_as(who, format($q$ select (crm_resolve_conflict(%L, %L%s)).status $q$, (pg_temp.conflict('C1')).id, strategy, more))
+$$;
+-- Both sides change the title; and the phone, where asked.
+create function pg_temp.clash(ours text default 'ours', theirs text default 'theirs') returns void language plpgsql as $$
+begin
+  delete from crm_sync_conflicts where config_id in (select config from run);
+  update private.crm_record_links set has_conflict = false where config_id in (select config from run);
+  perform pg_temp.settings('{}', 'crm_wins'), pg_temp.theirs('{"title": "base"}'), pg_temp.settings('{}', 'manual_review');
+  perform pg_temp.edit(format('title = %L', ours)), pg_temp.theirs(jsonb_build_object('title', theirs));
+  delete from crm_sync_conflicts where config_id in (select config from run) and status = 'resolved';
+  delete from private.crm_outbox where config_id in (select config from run);
+  delete from private.crm_dirty where config_id in (select config from run);
+end $$;
+-- The fields of C1 that a push would send now.
+create function pg_temp.pushed() returns text language plpgsql as $$
+declare
+  context private.crm_push_context;
+begin
+  context := private.crm_push_begin((select operation from run), (select fence from run), 'contacts');
+  perform private.crm_enqueue_records((select config from run), (select id from w), 'contacts', array[(pg_temp.contact('C1')).id]);
+  return (select coalesce(string_agg(f.field, ',' order by f.field), 'nothing')
+    from private.crm_push_fields(context, private.crm_push_rows(context, array(select o from private.crm_outbox o where o.record_id = (pg_temp.contact('C1')).id))) f);
+end $$;
+create temp view outbox as select o.* from private.crm_outbox o where o.config_id in (select config from run);
+create temp view dirty as select o.* from private.crm_dirty o where o.config_id in (select config from run);
+select pg_temp.theirs('{}');
+
+-- Who may
+select pg_temp.clash();
+select is(pg_temp.resolve('viewer', 'use_app'), 'PC002', 'a viewer decides nothing');
+select is(pg_temp.resolve('outsider', 'use_app'), 'PC001', 'a stranger finds nothing');
+select is(pg_temp.resolve('anon', 'use_app'), '42501', 'anon may not even ask');
+select is(pg_temp.try_as('member', $$ select (crm_resolve_conflict(gen_random_uuid(), 'use_app')).status $$), 'PC001', 'nor is there anything under a made-up id');
+select is(pg_temp.resolve('member', 'whatever'), 'PC004', 'a strategy must be one');
+select is(pg_temp.resolve('member', 'use_app', ', always => true'), 'PC002', 'a rule is an admin''s to make');
+select is((pg_temp.conflict('C1')).status, 'pending', 'so far nothing has happened');
+
+-- Ours
+select is(pg_temp.resolve('member', 'use_app'), 'resolved', 'a member chooses ours');
+select results_eq($$ select status, resolution_strategy, resolved_by, resolved_data, applied_at from pg_temp.conflict('C1') $$,
+  $$ values ('resolved', 'use_app', pg_temp.person('member'), '{"title": "ours"}'::jsonb, null::timestamptz) $$, 'the row says who and what');
+select is((pg_temp.contact('C1')).title, 'ours', 'ours stays');
+select is(pg_temp.base('C1') ->> 'title', 'theirs', 'the base is what the CRM was seen to have');
+select is((select count(*) from outbox where record_id = (pg_temp.contact('C1')).id), 1::bigint, 'the CRM is to hear of it');
+select is(pg_temp.pushed(), 'title', 'nothing holds it back');
+select is((select has_conflict from links where crm_record_id = 'C1'), false, 'the record has no conflict any more');
+select results_eq($$ select actor_id, action, detail ->> 'strategy' from crm_audit_log where config_id in (select config from run) and action like 'conflict%' $$,
+  $$ values (pg_temp.person('member'), 'conflict_resolved', 'use_app') $$, 'the audit log has the person');
+select is(pg_temp.resolve('member', 'use_app'), 'PC008', 'what is resolved is not resolved again');
+select pg_temp.theirs('{"title": "theirs"}');
+select is((pg_temp.conflict('C1')).applied_at, null, 'the CRM still says its own: not arrived');
+select pg_temp.theirs('{"title": "ours"}');
+select isnt((pg_temp.conflict('C1')).applied_at, null, 'it says ours: arrived');
+select is((select count(*) from conflicts), 1::bigint, 'one row in all');
+
+-- The CRM moves before it hears
+select pg_temp.clash();
+create temp table first_id on commit drop as select (pg_temp.conflict('C1')).id;
+select pg_temp.resolve('member', 'use_app');
+select is(pg_temp.theirs('{"title": "theirs again"}'), 'unchanged=1 conflicts=1', 'the CRM has moved meanwhile: a conflict again');
+select results_eq($$ select id, status, app_data ->> 'title', crm_data ->> 'title', resolution_strategy, resolved_by, resolved_data from pg_temp.conflict('C1') $$,
+  $$ select id, 'pending', 'ours', 'theirs again', null, null::uuid, null::jsonb from first_id $$, 'the same one, with the values of now');
+select is((select count(*) from conflicts), 1::bigint, 'and no other');
+select is(pg_temp.resolve('member', 'use_app'), 'resolved', 'it can be decided once more');
+select pg_temp.theirs('{"title": "ours"}');
+select pg_temp.edit($$ title = 'ours later' $$), pg_temp.theirs('{"title": "theirs later"}');
+select is((select count(*) from conflicts where status = 'pending'), 1::bigint, 'after both have agreed, a new difference');
+select is((select count(*) from conflicts), 2::bigint, 'is a new conflict');
+
+-- Theirs
+select pg_temp.clash('ours', 'Théirs, AS written');
+select is(pg_temp.resolve('member', 'use_crm'), 'resolved', 'the CRM''s');
+select is((pg_temp.contact('C1')).title, 'Théirs, AS written', 'is written as the CRM has it');
+select is((select count(*) from crm_activities a where a.contact_id = (pg_temp.contact('C1')).id and a.user_id = pg_temp.person('member')), 1::bigint, 'history has the person');
+select is((select count(*) from outbox), 0::bigint, 'this CRM need not hear of it');
+select is((select reason from dirty where crm_record_id = 'C1'), 'conflict', 'the next run looks whether it still says so');
+select is((select l.merged_at = (pg_temp.contact('C1')).updated_at from links l where crm_record_id = 'C1'), true, 'it is no edit of ours');
+select pg_temp.theirs('{"title": "Théirs, AS written"}');
+select isnt((pg_temp.conflict('C1')).applied_at, null, 'it does');
+
+-- By hand
+select pg_temp.clash();
+select is(pg_temp.refusal('member', format($$ select crm_resolve_conflict(%L, 'manual') $$, (pg_temp.conflict('C1')).id)), 'PC004 merged_data has no value for: title.', 'by hand takes a value');
+select is(pg_temp.refusal('member', format($$ select crm_resolve_conflict(%L, 'manual', '{"title": "x", "phone": "y"}') $$, (pg_temp.conflict('C1')).id)), 'PC004 These fields are in no conflict: phone.', 'for these fields');
+select is(pg_temp.refusal('member', format($$ select crm_resolve_conflict(%L, 'manual', '{"title": %s}') $$, (pg_temp.conflict('C1')).id, to_json(repeat('x', 300)))),
+  'PC004 Title has 300 characters; at most 255 fit.', 'that fits');
+select is(pg_temp.refusal('member', format($$ select crm_resolve_conflict(%L, 'manual', '{"title": 7}') $$, (pg_temp.conflict('C1')).id)), 'PC004 Title has a value of the wrong type.', 'and is of its type');
+select is(pg_temp.refusal('admin', format($$ select crm_resolve_conflict(%L, 'manual', '{"title": "x"}', true) $$, (pg_temp.conflict('C1')).id)), 'PC004 Only a side can always win: use_app or use_crm.', 'a value cannot always win');
+select is(pg_temp.resolve('member', 'manual', $$, '{"title": "merged"}'$$), 'resolved', 'a value of a person''s own');
+select results_eq($$ select title, pg_temp.base('C1') ->> 'title', (select count(*) from outbox) from pg_temp.contact('C1') $$, $$ values ('merged', 'theirs', 1::bigint) $$, 'is ours at once and goes to the CRM');
+
+-- Edited since
+select pg_temp.clash(), pg_temp.edit($$ title = 'newer' $$);
+select is(pg_temp.refusal('member', format($$ select crm_resolve_conflict(%L, 'use_crm') $$, (pg_temp.conflict('C1')).id)), 'PC008 The record was edited since; look at it again.', 'what was edited since is not overwritten unseen');
+select results_eq($$ select app_value, app_value_then, crm_value, base_value, label from crm_conflict_fields where conflict_id = (pg_temp.conflict('C1')).id $$,
+  $$ values ('"newer"'::jsonb, '"ours"'::jsonb, '"theirs"'::jsonb, '"base"'::jsonb, 'Title') $$, 'the view shows what is there now');
+select is(pg_temp.resolve('member', 'use_crm', $$, seen_app_data => '{"title": "other"}'$$), 'PC008', 'who saw something else is refused too');
+select is(pg_temp.resolve('member', 'use_crm', $$, seen_app_data => '{"title": "newer"}'$$), 'resolved', 'who has seen it decides');
+select is((pg_temp.contact('C1')).title, 'theirs', 'with effect');
+
+-- Ignore
+select pg_temp.clash();
+select is(pg_temp.try_as('viewer', format($$ select (crm_ignore_conflict(%L)).status $$, (pg_temp.conflict('C1')).id)), 'PC002', 'a viewer ignores nothing');
+select is(pg_temp.try_as('member', format($$ select (crm_ignore_conflict(%L)).status $$, (pg_temp.conflict('C1')).id)), 'ignored', 'a member may leave it');
+select is(pg_temp.pushed(), 'nothing', 'the field is not pushed');
+select pg_temp.theirs('{"title": "theirs"}');
+select results_eq($$ select status, (select count(*) from conflicts) from pg_temp.conflict('C1') $$, $$ values ('ignored', 1::bigint) $$, 'nor asked about');
+select pg_temp.edit($$ phone = '+1999' $$), pg_temp.theirs('{"title": "theirs", "phone": "+1888"}');
+select is((pg_temp.conflict('C1')).conflicting_fields, '{phone}', 'a conflict on another field asks about that one alone');
+select is(pg_temp.pushed(), 'nothing', 'neither is pushed');
+select pg_temp.resolve('member', 'use_crm');
+select is((select has_conflict from links where crm_record_id = 'C1'), true, 'the record is still looked at whole');
+select pg_temp.edit($$ title = 'newest' $$);
+select is(pg_temp.pushed(), 'title', 'an edit of ours ends it');
+select pg_temp.theirs('{"title": "theirs", "phone": "+1888"}');
+select is((pg_temp.conflict('C1')).conflicting_fields, '{title}', 'and asks again');
+select pg_temp.clash();
+select pg_temp.try_as('member', format($$ select crm_ignore_conflict(%L) $$, (pg_temp.conflict('C1')).id));
+select is(pg_temp.resolve('member', 'use_app'), 'resolved', 'what was ignored can still be decided');
+select is(pg_temp.pushed(), 'title', 'and goes to the CRM');
+
+-- Always
+select pg_temp.clash();
+select is(pg_temp.resolve('admin', 'use_crm', ', always => true'), 'resolved', 'an admin makes a rule');
+select is((select sync_rules from crm_sync_configs where id = (select config from run)), '{"contacts": {"field_strategies": {"title": "crm_wins"}}}', 'for this field');
+select pg_temp.edit($$ title = 'ours' $$);
+select pg_temp.theirs('{"title": "theirs by rule"}');
+select is((pg_temp.contact('C1')).title, 'theirs by rule', 'which decides from then on');
+select is((select count(*) from crm_audit_log where action = 'settings_changed' and detail -> 'sync_rules' -> 'contacts' is not null and actor_id = pg_temp.person('admin')), 1::bigint, 'and is in the audit log');
+
+-- Names cannot be lost
+select pg_temp.clash(), pg_temp.settings('{}', 'crm_wins'), pg_temp.theirs('{"title": "base", "first_name": null, "email": null}'), pg_temp.settings('{}', 'manual_review');
+delete from crm_sync_conflicts where config_id in (select config from run);
+select pg_temp.edit($$ last_name = 'Ours' $$), pg_temp.theirs('{"title": "base", "first_name": null, "email": null, "last_name": "Theirs"}');
+select is(pg_temp.refusal('member', format($$ select crm_resolve_conflict(%L, 'manual', '{"last_name": ""}') $$, (pg_temp.conflict('C1')).id)),
+  'PC004 The record has no name, and cannot be kept without one.', 'nobody loses the last of their names');
+
+select * from finish();
+rollback;

@@ -1,0 +1,140 @@
+-- Whether the machinery runs, and how long history is kept.
+
+begin;
+set local search_path = public, extensions;
+create extension if not exists pgtap with schema extensions;
+
+-- Helpers, the same in every file: people are known by a name, and every attempt runs as one of them.
+create function pg_temp.person(name text) returns uuid language sql immutable as $$ select md5(name)::uuid $$;
+create function pg_temp.sign_up(variadic names text[]) returns void language sql as $$
+  insert into auth.users (id, email, aud, role) select md5(n)::uuid, n || '@example.test', 'authenticated', 'authenticated' from unnest(names) n
+$$;
+-- Runs a statement as a person (or anon, service_role) and answers with its first value, its row count or its SQLSTATE.
+create function pg_temp.try_as(who text, statement text) returns text language plpgsql as $$
+declare
+  answer text;
+  touched bigint;
+  api_role constant text := case when who in ('anon', 'service_role') then who else 'authenticated' end;
+begin
+  perform set_config('request.jwt.claims', json_build_object('sub', case api_role when 'authenticated' then md5(who)::uuid end, 'role', api_role)::text, true);
+  perform set_config('role', api_role, true);
+  if statement ~* '^\s*(select|with)|returning' then
+    execute statement into answer;
+  else
+    execute statement;
+  end if;
+  get diagnostics touched = row_count;
+  perform set_config('role', 'none', true), set_config('request.jwt.claims', '', true);
+  return coalesce(answer, touched || ' rows');
+exception when others then
+  return sqlstate;
+end $$;
+
+select no_plan();
+
+-- A workspace with people and one connected CRM. Set the address the database would call: nothing is sent before a commit.
+select pg_temp.sign_up('owner', 'admin', 'member', 'viewer', 'outsider');
+create temp table w on commit drop as select pg_temp.try_as('owner', $$ select (create_workspace('Acme')).id $$)::uuid as id;
+insert into workspace_members (workspace_id, user_id, role) select w.id, pg_temp.person(r), r from w, unnest('{admin,member,viewer}'::text[]) r;
+select vault.create_secret('http://project.test', 'project_url') where not exists (select from vault.secrets where name = 'project_url');
+select vault.update_secret(id, 'http://project.test') from vault.secrets where name = 'project_url';
+create function pg_temp.connect_crm(provider text, account text) returns uuid language sql as $$
+  select private.crm_connect(pg_temp.person('owner'), (select id from w), provider, 'production',
+    jsonb_build_object('external_account_id', account, 'external_account_name', account, 'instance_url', 'https://' || account || '.example', 'user_id', '1', 'user_email', 'o@x.example'),
+    '{"access_token": "at", "refresh_token": "rt", "expires_at": null, "scopes": []}',
+    '[{"entity_type": "accounts", "crm_field": "Name", "app_field": "name"}, {"entity_type": "accounts", "crm_field": "Website", "app_field": "website"},
+      {"entity_type": "contacts", "crm_field": "FirstName", "app_field": "first_name"}, {"entity_type": "contacts", "crm_field": "LastName", "app_field": "last_name"},
+      {"entity_type": "contacts", "crm_field": "Email", "app_field": "email"}, {"entity_type": "contacts", "crm_field": "Title", "app_field": "title"},
+      {"entity_type": "contacts", "crm_field": "Phone", "app_field": "phone"},
+      {"entity_type": "opportunities", "crm_field": "Name", "app_field": "name"}, {"entity_type": "opportunities", "crm_field": "StageName", "app_field": "stage_key"}]',
+    '[{"crm_pipeline_id": "", "crm_stage_id": "Won", "crm_stage_label": "Won", "stage_key": "won", "crm_probability": 100, "position": 1}]',
+    '[{"crm_user_id": "U1", "email": "MEMBER@example.test", "name": "Mem Ber"}, {"crm_user_id": "U2", "email": "else@where.test", "name": "Else Where"}]')
+$$;
+-- A claimed run of a connection.
+create temp table run (name text primary key, config uuid, operation uuid, fence bigint, pages int default 0) on commit drop;
+create function pg_temp.start(run_name text, connection uuid) returns void language plpgsql as $$
+declare
+  op uuid;
+begin
+  insert into crm_sync_operations (workspace_id, config_id, direction, entities)
+  select c.workspace_id, c.id, 'from_crm', '{accounts,contacts,opportunities}' from crm_sync_configs c where c.id = connection returning id into op;
+  insert into private.crm_operation_state (operation_id) values (op);
+  insert into run select run_name, connection, op, k.fence from private.crm_claim(op, 'test', 60) k;
+end $$;
+-- Merges a page and answers the counts that are not nought, as created=1 updated=2 …
+create function pg_temp.merge(entity text, records jsonb, rejected jsonb default '[]', run_name text default 'crm', done boolean default false) returns text language plpgsql as $$
+declare
+  answer jsonb;
+  r run;
+begin
+  update run set pages = pages + 1 where name = run_name returning * into r;
+  answer := private.crm_merge_page(r.operation, r.fence, entity, records, rejected,
+    jsonb_build_object('entity', entity, 'cursor', r.pages, 'entity_done', done), '{"modified_at": "2030-01-01", "id": "9"}');
+  return (select coalesce(string_agg(k || '=' || v, ' ' order by place), 'nothing')
+    from unnest('{created,updated,unchanged,deleted,failed,skipped,conflicts}'::text[]) with ordinality n (k, place)
+    cross join lateral (select answer ->> k as v) a where v <> '0');
+end $$;
+-- One record as the worker sends it. Far in the future unless said otherwise, so that the CRM is the later one.
+create function pg_temp.record(crm_id text, vals jsonb, more jsonb default '{}') returns jsonb language sql as $$
+  select jsonb_build_array(jsonb_build_object('crm_id', crm_id, 'modified_at', '2099-01-01T00:00:00Z', 'deleted', false, 'values', vals) || more)
+$$;
+
+create temp table c on commit drop as select pg_temp.connect_crm('salesforce', 'org1') as id;
+create function pg_temp.rpc(who text, call text) returns text language sql as $$ select pg_temp.try_as(who, format('select (' || call || ').id', (select id from c))) $$;
+
+create function pg_temp.bad() returns text language sql as $$ select coalesce(string_agg(name, ', ' order by name), 'none') from private.crm_system_checks() where not ok $$;
+-- Whatever the stack around this test has done.
+update crm_sync_operations set status = 'cancelled' where status in ('queued', 'running', 'paused');
+delete from cron.job_run_details where true;
+select is(pg_temp.bad(), 'dispatcher_age_seconds', 'a dispatcher that never ran is a fault');
+insert into cron.job_run_details (jobid, runid, job_pid, database, username, command, status, return_message, start_time, end_time)
+select jobid, 1, 1, 'postgres', 'postgres', command, 'succeeded', '1 row', clock_timestamp() - interval '1 minute', clock_timestamp() from cron.job where jobname = 'crm-dispatch';
+select is(pg_temp.bad(), 'none', 'one that ran a minute ago is fine');
+select pg_temp.rpc('member', 'crm_start_sync(%L)');
+create temp table op on commit drop as select id from crm_sync_operations where config_id = (select id from c);
+alter table crm_sync_operations disable trigger set_updated_at;
+update crm_sync_operations set updated_at = now() - interval '1 hour' where id = (select id from op);
+select is(pg_temp.bad(), 'oldest_queued_seconds', 'a run that nobody takes is a fault');
+update crm_sync_configs set is_active = false where id = (select id from c);
+select is(pg_temp.bad(), 'none', 'unless somebody switched its connection off');
+update crm_sync_configs set is_active = true where id = (select id from c);
+create temp table k on commit drop as select fence from private.crm_claim((select id from op), 'w', 60);
+select is(pg_temp.bad(), 'none', 'a worker has it');
+update private.crm_operation_state set lease_expires_at = now() - interval '10 minutes' where operation_id = (select id from op);
+select is(pg_temp.bad(), 'stuck_leases', 'a worker that died and was not replaced is a fault');
+select is(private.crm_system_health() -> 'ok', 'false'::jsonb, 'which the whole says');
+select is((select count(*) from jsonb_each(private.crm_system_health()) e where e.value::text like '%' || (select id from w) || '%'), 0::bigint, 'without a word about whose it is');
+select is(pg_temp.try_as(r, 'select private.crm_system_health()'), '42501', r || ' asks the function, not the database') from unnest('{anon,owner,service_role}'::text[]) r;
+
+-- Retention
+select private.crm_finish((select id from op), (select max(fence) from private.crm_operation_state where operation_id = (select id from op)), 'completed', null);
+-- Those of other tests are younger, and came before.
+delete from private.crm_journal where true;
+insert into private.crm_journal (operation_id, entity_type, record_id, crm_record_id, action, created_at)
+select (select id from op), 'contacts', gen_random_uuid(), 'J' || i, 'updated', now() - make_interval(days => i * 31) from generate_series(5, 1, -1) i;
+insert into crm_sync_errors (workspace_id, config_id, entity_type, crm_record_id, kind, code, message, status, last_seen_at)
+select w.id, c.id, 'contacts', s || d, 'rejected', 'x', 'X.', s, now() - make_interval(days => d) from w, c, unnest('{open,resolved,dead}'::text[]) s, unnest('{10,100}'::int[]) d;
+insert into crm_sync_conflicts (workspace_id, config_id, entity_type, crm_record_id, app_data, crm_data, conflicting_fields, status, detected_at)
+select w.id, c.id, 'contacts', s || d, '{}', '{}', '{name}', s, now() - make_interval(days => d) from w, c, unnest('{pending,resolved,ignored}'::text[]) s, unnest('{10,500}'::int[]) d;
+create function pg_temp.op(kind text, days int) returns uuid language sql as $$
+  insert into crm_sync_operations (workspace_id, config_id, operation, direction, entities, status, completed_at) select w.id, c.id, kind, 'from_crm', '{contacts}', 'completed', now() - make_interval(days => days) from w, c returning id
+$$;
+select pg_temp.op(k, d) from (values ('plan', 10), ('plan', 50), ('sync', 50), ('sync', 500)) v (k, d);
+create temp table kept_back on commit drop as select pg_temp.op('sync', 500) as id;
+insert into private.crm_journal (operation_id, entity_type, record_id, crm_record_id, action) select id, 'contacts', gen_random_uuid(), 'J', 'updated' from kept_back;
+update crm_audit_log set created_at = now() - interval '10 years' where config_id = (select id from c);
+
+select is(private.retain(2) - '{audit}'::text[], '{"journal": 2, "plans": 0, "runs": 0, "errors": 1, "conflicts": 2}'::jsonb, 'so many of each kind at a time');
+select isnt((select journal_purged_at from crm_sync_operations where id = (select id from op)), null, 'a run says that its journal is not whole any more');
+select private.retain();
+select results_eq('select crm_record_id from private.crm_journal where operation_id = (select id from op) order by 1', $$ values ('J1'), ('J2') $$, 'the journal of the last 90 days stays');
+select results_eq('select crm_record_id from crm_sync_errors where config_id = (select id from c) order by 1', $$ values ('dead10'), ('dead100'), ('open10'), ('open100'), ('resolved10') $$, 'errors that are not settled stay');
+select results_eq('select crm_record_id from crm_sync_conflicts where config_id = (select id from c) order by 1', $$ values ('ignored10'), ('pending10'), ('pending500'), ('resolved10') $$, 'so do conflicts');
+select results_eq('select operation, count(*) from crm_sync_operations where config_id = (select id from c) group by 1 order by 1', $$ values ('plan', 1::bigint), ('sync', 3) $$, 'old plans and runs are gone, except one that has a journal left');
+select cmp_ok((select count(*) from crm_audit_log where config_id = (select id from c)), '>', 0::bigint, 'the audit log is for good');
+update private.retention_settings set keep = '1 year' where subject = 'audit';
+select private.retain();
+select is((select count(*) from crm_audit_log where config_id = (select id from c)), 0::bigint, 'unless somebody sets it otherwise');
+
+select * from finish();
+rollback;

@@ -1,0 +1,173 @@
+-- A plan: what a sync would do to either side, found out without doing it.
+
+begin;
+set local search_path = public, extensions;
+create extension if not exists pgtap with schema extensions;
+
+-- Helpers, the same in every file: people are known by a name, and every attempt runs as one of them.
+create function pg_temp.person(name text) returns uuid language sql immutable as $$ select md5(name)::uuid $$;
+create function pg_temp.sign_up(variadic names text[]) returns void language sql as $$
+  insert into auth.users (id, email, aud, role) select md5(n)::uuid, n || '@example.test', 'authenticated', 'authenticated' from unnest(names) n
+$$;
+-- Runs a statement as a person (or anon, service_role) and answers with its first value, its row count or its SQLSTATE.
+create function pg_temp.try_as(who text, statement text) returns text language plpgsql as $$
+declare
+  answer text;
+  touched bigint;
+  api_role constant text := case when who in ('anon', 'service_role') then who else 'authenticated' end;
+begin
+  perform set_config('request.jwt.claims', json_build_object('sub', case api_role when 'authenticated' then md5(who)::uuid end, 'role', api_role)::text, true);
+  perform set_config('role', api_role, true);
+  if statement ~* '^\s*(select|with)|returning' then
+    execute statement into answer;
+  else
+    execute statement;
+  end if;
+  get diagnostics touched = row_count;
+  perform set_config('role', 'none', true), set_config('request.jwt.claims', '', true);
+  return coalesce(answer, touched || ' rows');
+exception when others then
+  return sqlstate;
+end $$;
+
+select no_plan();
+
+-- A workspace with people and one connected CRM. Set the address the database would call: nothing is sent before a commit.
+select pg_temp.sign_up('owner', 'admin', 'member', 'viewer', 'outsider');
+create temp table w on commit drop as select pg_temp.try_as('owner', $$ select (create_workspace('Acme')).id $$)::uuid as id;
+insert into workspace_members (workspace_id, user_id, role) select w.id, pg_temp.person(r), r from w, unnest('{admin,member,viewer}'::text[]) r;
+select vault.create_secret('http://project.test', 'project_url') where not exists (select from vault.secrets where name = 'project_url');
+select vault.update_secret(id, 'http://project.test') from vault.secrets where name = 'project_url';
+create function pg_temp.connect_crm(provider text, account text) returns uuid language sql as $$
+  select private.crm_connect(pg_temp.person('owner'), (select id from w), provider, 'production',
+    jsonb_build_object('external_account_id', account, 'external_account_name', account, 'instance_url', 'https://' || account || '.example', 'user_id', '1', 'user_email', 'o@x.example'),
+    '{"access_token": "at", "refresh_token": "rt", "expires_at": null, "scopes": []}',
+    '[{"entity_type": "accounts", "crm_field": "Name", "app_field": "name"}, {"entity_type": "accounts", "crm_field": "Website", "app_field": "website"},
+      {"entity_type": "contacts", "crm_field": "FirstName", "app_field": "first_name"}, {"entity_type": "contacts", "crm_field": "LastName", "app_field": "last_name"},
+      {"entity_type": "contacts", "crm_field": "Email", "app_field": "email"}, {"entity_type": "contacts", "crm_field": "Title", "app_field": "title"},
+      {"entity_type": "contacts", "crm_field": "Phone", "app_field": "phone"},
+      {"entity_type": "opportunities", "crm_field": "Name", "app_field": "name"}, {"entity_type": "opportunities", "crm_field": "StageName", "app_field": "stage_key"}]',
+    '[{"crm_pipeline_id": "", "crm_stage_id": "Won", "crm_stage_label": "Won", "stage_key": "won", "crm_probability": 100, "position": 1}]',
+    '[{"crm_user_id": "U1", "email": "MEMBER@example.test", "name": "Mem Ber"}, {"crm_user_id": "U2", "email": "else@where.test", "name": "Else Where"}]')
+$$;
+-- A claimed run of a connection.
+create temp table run (name text primary key, config uuid, operation uuid, fence bigint, pages int default 0) on commit drop;
+create function pg_temp.start(run_name text, connection uuid) returns void language plpgsql as $$
+declare
+  op uuid;
+begin
+  insert into crm_sync_operations (workspace_id, config_id, direction, entities)
+  select c.workspace_id, c.id, 'from_crm', '{accounts,contacts,opportunities}' from crm_sync_configs c where c.id = connection returning id into op;
+  insert into private.crm_operation_state (operation_id) values (op);
+  insert into run select run_name, connection, op, k.fence from private.crm_claim(op, 'test', 60) k;
+end $$;
+-- Merges a page and answers the counts that are not nought, as created=1 updated=2 …
+create function pg_temp.merge(entity text, records jsonb, rejected jsonb default '[]', run_name text default 'crm', done boolean default false) returns text language plpgsql as $$
+declare
+  answer jsonb;
+  r run;
+begin
+  update run set pages = pages + 1 where name = run_name returning * into r;
+  answer := private.crm_merge_page(r.operation, r.fence, entity, records, rejected,
+    jsonb_build_object('entity', entity, 'cursor', r.pages, 'entity_done', done), '{"modified_at": "2030-01-01", "id": "9"}');
+  return (select coalesce(string_agg(k || '=' || v, ' ' order by place), 'nothing')
+    from unnest('{created,updated,unchanged,deleted,failed,skipped,conflicts}'::text[]) with ordinality n (k, place)
+    cross join lateral (select answer ->> k as v) a where v <> '0');
+end $$;
+-- One record as the worker sends it. Far in the future unless said otherwise, so that the CRM is the later one.
+create function pg_temp.record(crm_id text, vals jsonb, more jsonb default '{}') returns jsonb language sql as $$
+  select jsonb_build_array(jsonb_build_object('crm_id', crm_id, 'modified_at', '2099-01-01T00:00:00Z', 'deleted', false, 'values', vals) || more)
+$$;
+
+create temp table c on commit drop as select pg_temp.connect_crm('salesforce', 'org1') as id;
+create function pg_temp.rpc(who text, call text) returns text language sql as $$ select pg_temp.try_as(who, format('select (' || call || ').id', (select id from c))) $$;
+
+-- What is linked already, by a run that has ended.
+-- Which rules there are is checked elsewhere.
+alter table crm_sync_configs disable trigger check_sync_settings;
+update crm_sync_configs set sync_rules = '{"delete_when_deleted": true, "delete_in_crm": true}', conflict_resolution = 'manual_review' where id = (select id from c);
+select pg_temp.start('before', (select id from c));
+select pg_temp.merge('accounts', (select jsonb_agg(pg_temp.record('A' || i, jsonb_build_object('name', 'Account ' || i, 'website', 'a' || i || '.example')) -> 0) from generate_series(1, 6) i), run_name => 'before', done => true);
+select private.crm_finish(operation, fence, 'completed', null) from run where name = 'before';
+create function pg_temp.ours(crm text) returns uuid language sql as $$ select record_id from private.crm_record_links where config_id = (select id from c) and crm_record_id = crm $$;
+-- Edits of ours, for every way they can go.
+update crm_companies set name = 'Ours only' where id = pg_temp.ours('A1');
+update crm_companies set name = 'Both, ours' where id = pg_temp.ours('A2');
+update crm_companies set deleted_at = now() where id = pg_temp.ours('A6');
+insert into crm_companies (workspace_id, name, website, domain) select id, 'To be recognised', 'known.example', 'known.example' from w;
+insert into crm_companies (workspace_id, name, description) select id, 'Only here', repeat('long ', 100) from w;
+-- As after a first sync: what is not linked has not been looked at yet.
+delete from private.crm_outbox where config_id = (select id from c) and record_id not in (select record_id from private.crm_record_links);
+
+select is(pg_temp.rpc('viewer', 'crm_plan_sync(%L)'), 'PC002', 'a viewer cannot plan');
+select is(pg_temp.rpc('outsider', 'crm_plan_sync(%L)'), 'PC001', 'an outsider learns nothing');
+select is(pg_temp.rpc('member', 'crm_plan_sync(%L, ''{leads}'')'), 'PC004', 'only what can be synced can be planned');
+create temp table op on commit drop as select pg_temp.rpc('member', 'crm_plan_sync(%L)')::uuid as id;
+create temp table k on commit drop as select * from private.crm_claim((select id from op), 'w', 60);
+select results_eq('select operation, phases from k', $$ values ('plan', '{pull,push}'::text[]) $$, 'a member can; the worker is told that it is a plan');
+select is(pg_temp.rpc('member', 'crm_plan_sync(%L)'), 'PC006', 'there is no second plan beside it');
+select is((select detail - '{entities}'::text[] from crm_audit_log where action = 'planned' and workspace_id = (select id from w)), '{"direction": "bidirectional"}'::jsonb, 'a plan is audited');
+
+-- Every row of every table, with the transaction that wrote it; only what is the plan's own is left out.
+create function pg_temp.fingerprint() returns jsonb language plpgsql as $$
+declare
+  t record;
+  print text;
+  answer jsonb := '{}';
+begin
+  for t in
+    select r.oid::regclass as name, case
+      when r.relname = 'crm_sync_operations' then 'id' when r.relname in ('crm_operation_state', 'crm_operation_events') then 'operation_id' end as own
+    from pg_class r where r.relkind = 'r' and r.relnamespace in ('public'::regnamespace, 'private'::regnamespace, 'vault'::regnamespace) and r.relname not like 'crm_plan_%' loop
+    execute format('select md5(string_agg(t::text || t.xmin, '','' order by t::text)) from %s t', t.name) || case when t.own is null then '' else format(' where t.%I <> %L', t.own, (select id from op)) end into print;
+    answer := answer || jsonb_build_object(t.name, print);
+  end loop;
+  return answer;
+end $$;
+create temp table before on commit drop as select pg_temp.fingerprint() as print;
+select cmp_ok((select count(*) from before, jsonb_each(print) p where p.value <> 'null'), '>', 10::bigint, 'there is something to be left alone');
+
+create function pg_temp.plan_page(records jsonb, place text, entity text default 'accounts') returns jsonb language sql as $$
+  select private.crm_plan_page((select id from op), (select fence from k), entity, records, '[]', jsonb_build_object('entity', entity, 'cursor', place, 'entity_done', true), '{"modified_at": "2030-01-01", "id": "9"}')
+$$;
+create temp table page on commit drop as select
+  pg_temp.record('N1', '{"name": "New there", "website": "new.example"}') || pg_temp.record('N2', '{"name": "To be recognised", "website": "known.example"}')
+  || pg_temp.record('A2', '{"name": "Both, theirs"}') || pg_temp.record('A3', '{"name": "Theirs only"}') || pg_temp.record('A4', '{}', '{"deleted": true}')
+  || pg_temp.record('A5', '{"name": "Account 5"}') || pg_temp.record('N3', jsonb_build_object('name', repeat('x', 300))) as records;
+select is(pg_temp.plan_page(records, '1') - '{done,skipped,unchanged}'::text[], '{"created": 1, "updated": 1, "deleted": 1, "failed": 1, "conflicts": 1}'::jsonb, 'a page is answered as the merge would') from page;
+select pg_temp.plan_page(records, '1') from page;
+select ok(not private.crm_plan_push((select id from op), (select fence from k), 'accounts'), 'all of ours are looked at in one go');
+select ok(private.crm_plan_push((select id from op), (select fence from k), 'contacts', 0), 'a limit is kept');
+select pg_temp.plan_page('[]', '2', 'contacts');
+select is((select string_agg(a.key, ', ') from before, jsonb_each(pg_temp.fingerprint()) a where a.value is distinct from before.print -> a.key), null, 'not one row of any table has changed');
+
+create function pg_temp.result(who text) returns jsonb language plpgsql as $$
+begin
+  return pg_temp.try_as(who, format('select crm_plan_result(%L)', (select id from op)))::jsonb;
+end $$;
+select is(pg_temp.try_as('outsider', format('select crm_plan_result(%L)', (select id from op))), 'PC001', 'an outsider finds no plan');
+select is(pg_temp.try_as('viewer', format('select crm_plan_result(%L)', (select operation from run where name = 'before'))), 'PC008', 'a sync is no plan');
+select is(pg_temp.result('viewer') #> '{accounts,here}', '{"created": 1, "updated": 1, "deleted": 1, "linked": 1, "conflicts": 1, "failed": 1}'::jsonb, 'a viewer reads what would happen here; a page that came twice counts once');
+select is(pg_temp.result('viewer') #> '{accounts,crm}', '{"created": 1, "updated": 1, "deleted": 1}'::jsonb, 'and in the CRM, without what the pull would recognise or what is in conflict');
+create temp view sample as select s.* from jsonb_to_recordset(pg_temp.result('viewer') #> '{accounts,samples}') s (side text, action text, crm_record_id text, name text, before jsonb, after jsonb);
+select results_eq($$ select action, crm_record_id, name, before ->> 'name', after ->> 'name' from sample where side = 'here' and action <> 'failed' order by action, crm_record_id $$,
+  $$ values ('conflict', 'A2', 'Both, ours', 'Both, ours', 'Both, theirs'), ('created', 'N1', 'New there', null, 'New there'), ('deleted', 'A4', 'Account 4', null, null),
+     ('linked', 'N2', 'To be recognised', null, null), ('updated', 'A3', 'Theirs only', 'Account 3', 'Theirs only') $$, 'samples show records by name, before and after');
+select alike((select after ->> 'message' from sample where action = 'failed'), 'Name has 300 characters%', 'and what could not be taken');
+select results_eq($$ select action, crm_record_id, name, before ->> 'name', after ->> 'name' from sample where side = 'crm' order by action, crm_record_id $$,
+  $$ values ('created', null, 'Only here', null, 'Only here'), ('deleted', 'A6', 'Account 6', null, null), ('updated', 'A1', 'Ours only', 'Account 1', 'Ours only') $$, 'for the CRM too');
+
+-- Samples are few, counts are not.
+select pg_temp.plan_page((select jsonb_agg(pg_temp.record('M' || i, jsonb_build_object('name', 'Many ' || i)) -> 0) from generate_series(1, 50) i), '3');
+select is((pg_temp.result('viewer') #>> '{accounts,here,created}')::int, 51, 'every record is counted');
+select is((select count(*) from sample where side = 'here' and action = 'created'), 20::bigint, 'twenty are shown');
+
+update crm_sync_configs set last_sync_at = null, last_sync_status = null where id = (select id from c);
+select private.crm_finish((select id from op), (select fence from k), 'completed', null);
+select is((select results #>> '{accounts,here,created}' from crm_sync_operations where id = (select id from op)), '51', 'the run carries the counts');
+select is((select last_sync_at from crm_sync_configs where id = (select id from c)), null, 'a plan is no sync of its connection');
+select throws_ok(format('select private.crm_plan_page(%L, %s, ''accounts'', ''[]'', ''[]'', ''{}'', null)', (select id from op), (select fence from k)), 'PC007', null, 'a worker that lost the plan adds nothing to it');
+select throws_ok(format('select private.crm_plan_push(%L, %s, ''accounts'')', (select id from op), (select fence from k)), 'PC007', null, 'on either side');
+
+select * from finish();
+rollback;

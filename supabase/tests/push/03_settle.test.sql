@@ -1,0 +1,319 @@
+-- Settling: what the CRM answered.
+
+begin;
+set local search_path = public, extensions;
+create extension if not exists pgtap with schema extensions;
+
+-- Helpers, the same in every file: people are known by a name, and every attempt runs as one of them.
+create function pg_temp.person(name text) returns uuid language sql immutable as $$ select md5(name)::uuid $$;
+create function pg_temp.sign_up(variadic names text[]) returns void language sql as $$
+  insert into auth.users (id, email, aud, role) select md5(n)::uuid, n || '@example.test', 'authenticated', 'authenticated' from unnest(names) n
+$$;
+-- Runs a statement as a person (or anon, service_role) and answers with its first value, its row count or its SQLSTATE.
+create function pg_temp.try_as(who text, statement text) returns text language plpgsql as $$
+declare
+  answer text;
+  touched bigint;
+  api_role constant text := case when who in ('anon', 'service_role') then who else 'authenticated' end;
+begin
+  perform set_config('request.jwt.claims', json_build_object('sub', case api_role when 'authenticated' then md5(who)::uuid end, 'role', api_role)::text, true);
+  perform set_config('role', api_role, true);
+  if statement ~* '^\s*(select|with)|returning' then
+    execute statement into answer;
+  else
+    execute statement;
+  end if;
+  get diagnostics touched = row_count;
+  perform set_config('role', 'none', true), set_config('request.jwt.claims', '', true);
+  return coalesce(answer, touched || ' rows');
+exception when others then
+  return sqlstate;
+end $$;
+
+select no_plan();
+
+-- A workspace with people and one connected CRM. Set the address the database would call: nothing is sent before a commit.
+select pg_temp.sign_up('owner', 'admin', 'member', 'viewer', 'outsider');
+create temp table w on commit drop as select pg_temp.try_as('owner', $$ select (create_workspace('Acme')).id $$)::uuid as id;
+insert into workspace_members (workspace_id, user_id, role) select w.id, pg_temp.person(r), r from w, unnest('{admin,member,viewer}'::text[]) r;
+select vault.create_secret('http://project.test', 'project_url') where not exists (select from vault.secrets where name = 'project_url');
+select vault.update_secret(id, 'http://project.test') from vault.secrets where name = 'project_url';
+create function pg_temp.connect_crm(provider text, account text, direction text default 'bidirectional') returns uuid language sql as $$
+  with made as materialized (select private.crm_connect(pg_temp.person('owner'), (select id from w), provider, 'production',
+    jsonb_build_object('external_account_id', account, 'external_account_name', account, 'instance_url', 'https://' || account || '.example', 'user_id', '1', 'user_email', 'o@x.example'),
+    '{"access_token": "at", "refresh_token": "rt", "expires_at": null, "scopes": []}',
+    '[{"entity_type": "accounts", "crm_field": "Name", "app_field": "name"}, {"entity_type": "accounts", "crm_field": "Website", "app_field": "website"},
+      {"entity_type": "accounts", "crm_field": "Domain__c", "app_field": "domain"}, {"entity_type": "accounts", "crm_field": "Phone", "app_field": "phone"},
+      {"entity_type": "accounts", "crm_field": "AnnualRevenue", "app_field": "annual_revenue", "data_type": "number"},
+      {"entity_type": "accounts", "crm_field": "Industry", "app_field": "industry", "sync_direction": "pull"},
+      {"entity_type": "accounts", "crm_field": "Rating__c", "app_field": "custom_fields.rating"},
+      {"entity_type": "accounts", "crm_field": "Note__c", "app_field": "description", "sync_direction": "push"},
+      {"entity_type": "contacts", "crm_field": "FirstName", "app_field": "first_name"}, {"entity_type": "contacts", "crm_field": "LastName", "app_field": "last_name"},
+      {"entity_type": "contacts", "crm_field": "Email", "app_field": "email"}, {"entity_type": "contacts", "crm_field": "Title", "app_field": "title"},
+      {"entity_type": "opportunities", "crm_field": "Name", "app_field": "name"}, {"entity_type": "opportunities", "crm_field": "StageName", "app_field": "stage_key"},
+      {"entity_type": "opportunities", "crm_field": "Amount", "app_field": "estimated_value", "data_type": "number"},
+      {"entity_type": "opportunities", "crm_field": "Probability", "app_field": "probability", "data_type": "number"},
+      {"entity_type": "opportunities", "crm_field": "CloseDate", "app_field": "expected_close_date", "data_type": "date"}]',
+    '[]',
+    '[{"crm_user_id": "U1", "email": "MEMBER@example.test", "name": "Mem Ber"}, {"crm_user_id": "U2", "email": "else@where.test", "name": "Else Where"}]') as id)
+  select id from made
+$$;
+-- A claimed run of a connection.
+create temp table run (name text primary key, config uuid, operation uuid, fence bigint, pages int default 0) on commit drop;
+create function pg_temp.start(run_name text, connection uuid) returns void language plpgsql as $$
+declare
+  op uuid;
+begin
+  insert into crm_sync_operations (workspace_id, config_id, direction, entities)
+  select c.workspace_id, c.id, 'bidirectional', '{accounts,contacts,opportunities}' from crm_sync_configs c where c.id = connection returning id into op;
+  insert into private.crm_operation_state (operation_id) values (op);
+  insert into run select run_name, connection, op, k.fence from private.crm_claim(op, 'test', 60) k;
+end $$;
+-- Ends the run of a connection and starts the next.
+create function pg_temp.again(run_name text default 'crm') returns text language plpgsql as $$
+declare
+  r run;
+  ended text;
+begin
+  delete from run where name = run_name returning * into r;
+  perform private.crm_finish(r.operation, r.fence, 'completed', null);
+  select status into ended from crm_sync_operations where id = r.operation;
+  perform pg_temp.start(run_name, r.config);
+  return ended;
+end $$;
+create function pg_temp.merge(entity text, records jsonb, run_name text default 'crm', done boolean default false) returns text language plpgsql as $$
+declare
+  answer jsonb;
+  r run;
+begin
+  update run set pages = pages + 1 where name = run_name returning * into r;
+  answer := private.crm_merge_page(r.operation, r.fence, entity, records, '[]',
+    jsonb_build_object('entity', entity, 'cursor', r.pages, 'entity_done', done), '{"modified_at": "2030-01-01", "id": "9"}');
+  return (select coalesce(string_agg(k || '=' || v, ' ' order by place), 'nothing')
+    from unnest('{created,updated,unchanged,deleted,failed,skipped,conflicts}'::text[]) with ordinality n (k, place)
+    cross join lateral (select answer ->> k as v) a where v <> '0');
+end $$;
+-- One record as the worker sends it. Far in the future unless said otherwise, so that the CRM is the later one.
+create function pg_temp.record(crm_id text, vals jsonb, more jsonb default '{}') returns jsonb language sql as $$
+  select jsonb_build_array(jsonb_build_object('crm_id', crm_id, 'modified_at', '2099-01-01T00:00:00Z', 'deleted', false, 'values', vals) || more)
+$$;
+create function pg_temp.begin_push(entity text, run_name text default 'crm') returns int language sql as $$
+  select private.crm_begin_push(r.operation, r.fence, entity) from run r where r.name = run_name
+$$;
+create function pg_temp.take(entity text, run_name text default 'crm', lim int default 100, records uuid[] default null) returns jsonb language sql as $$
+  select private.crm_take_outbound(r.operation, r.fence, entity, lim, records) from run r where r.name = run_name
+$$;
+-- The items as action:name(crm id) {values} {relations}, in their order; the name is ours.
+create function pg_temp.told(items jsonb) returns text language sql as $$
+  select coalesce(string_agg(i ->> 'action' || ' ' || coalesce(i #>> '{match,name}', '?') || case when i ->> 'crm_id' is not null then ' ' || (i ->> 'crm_id') else '' end
+    || case when i -> 'values' <> '{}' then ' ' || (i ->> 'values') else '' end
+    || case when i -> 'relations' <> '{}' then ' ' || (i ->> 'relations') else '' end, '; ' order by place), 'nothing')
+  from jsonb_array_elements(items) with ordinality x (i, place)
+$$;
+-- What the CRM answers to an item.
+create function pg_temp.answer(item jsonb, outcome text, crm_id text default null, more jsonb default '{}') returns jsonb language sql as $$
+  select jsonb_build_object('key', item -> 'key', 'version', item -> 'version', 'action', item -> 'action', 'outcome', outcome,
+    'crm_id', coalesce(crm_id, item ->> 'crm_id'), 'sent', item -> 'values', 'relations', item -> 'relations', 'updated_at', item -> 'updated_at') || more
+$$;
+-- Settles and answers the counts that are not nought.
+create function pg_temp.settle(entity text, results jsonb, run_name text default 'crm') returns text language sql as $$
+  select coalesce((select string_agg(k || '=' || (a ->> k), ' ' order by place)
+    from unnest('{created,updated,deleted,failed,linked,retried}'::text[]) with ordinality n (k, place) where a ->> k <> '0'), 'nothing')
+  from (select private.crm_settle_outbound(r.operation, r.fence, entity, case jsonb_typeof(results) when 'array' then results else jsonb_build_array(results) end) as a
+        from run r where r.name = run_name) s
+$$;
+create function pg_temp.settings(rules jsonb, connection uuid default null) returns void language sql as $$
+  update crm_sync_configs set sync_rules = rules where workspace_id = (select id from w) and id = coalesce(connection, id)
+$$;
+create function pg_temp.ours(crm text) returns uuid language sql as $$
+  select record_id from private.crm_record_links where crm_record_id = crm and config_id in (select config from run)
+$$;
+-- Writes the outbox down as entity:name, by name; gone records as ?.
+create function pg_temp.outbox(run_name text default 'crm') returns text language sql as $$
+  select coalesce(string_agg(o.entity_type || ':' || coalesce(n.name, '?'), ' ' order by o.entity_type, n.name), 'nothing')
+  from private.crm_outbox o join run r on r.config = o.config_id and r.name = run_name
+  left join lateral private.crm_record_names(o.entity_type, array[o.record_id]) n on true
+$$;
+create function pg_temp.due(entity text, run_name text default 'crm') returns void language sql as $$
+  update private.crm_outbox o set not_before = now() from run r where r.config = o.config_id and r.name = run_name and o.entity_type = entity
+$$;
+select pg_temp.start('crm', pg_temp.connect_crm('salesforce', 'org1'));
+create temp view links as select l.* from private.crm_record_links l where l.config_id in (select config from run);
+create temp view outbox as select o.* from private.crm_outbox o where o.config_id in (select config from run);
+create temp view errors as select e.* from crm_sync_errors e where e.config_id in (select config from run) and e.direction = 'push';
+create temp view journal as select j.* from private.crm_journal j join crm_sync_operations o on o.id = j.operation_id where j.side = 'crm' and o.workspace_id = (select id from w);
+
+select pg_temp.merge('accounts', pg_temp.record('A1', '{"name": "Known", "phone": "1"}'), done => true), pg_temp.merge('contacts', '[]', done => true), pg_temp.merge('opportunities', '[]', done => true);
+create temp table item (name text, item jsonb) on commit drop;
+create function pg_temp.remember(label text, entity text) returns text language sql as $$
+  delete from item where name = label;
+  insert into item select label, i from jsonb_array_elements(pg_temp.take(entity)) i;
+  select pg_temp.told(jsonb_agg(item)) from item where name = label
+$$;
+create function pg_temp.item(label text) returns jsonb language sql as $$ select item from item where name = label $$;
+
+-- Created
+insert into crm_companies (workspace_id, name, phone) select id, 'Acme', '030 1' from w;
+insert into crm_contacts (workspace_id, company_id, first_name) select workspace_id, id, 'Ada' from crm_companies where name = 'Acme' and workspace_id = (select id from w);
+select is(pg_temp.remember('acme', 'accounts'), 'create Acme {"name": "Acme", "phone": "030 1"}', 'a company goes to the CRM');
+select is(pg_temp.take('contacts'), '[]', 'its contact waits');
+select is(pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('acme'), 'written', 'A2')), 'created=1', 'it is created');
+select is((select base from links where crm_record_id = 'A2'), '{"name": "Acme", "phone": "030 1"}', 'both sides agree on what was sent');
+select is((select count(*) from outbox where entity_type = 'accounts'), 0::bigint, 'nothing more to say');
+select results_eq($$ select action, before, after from journal $$, $$ values ('created', null::jsonb, '{"name": "Acme", "phone": "030 1"}'::jsonb) $$, 'the journal tells of the CRM''s side');
+select results_eq($$ select records_processed, records_synced, records_created, records_failed from crm_sync_logs l join run r on r.operation = l.operation_id where sync_direction = 'push' $$, $$ values (1, 1, 1, 0) $$, 'so does the log');
+select is((select progress #> '{entities,accounts_to_crm}' from crm_sync_operations o join run r on r.operation = o.id), '{"done": 1, "total": 1}', 'and the progress');
+select is(pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('acme'), 'written', 'A2')), 'nothing', 'the same answer again changes nothing');
+select is((select count(*) from journal), 1::bigint, 'in no place');
+select is(pg_temp.told(pg_temp.take('contacts')), 'create Ada {"first_name": "Ada"} {"$company": "A2"}', 'now the contact can go, with its company');
+select is(pg_temp.merge('accounts', pg_temp.record('A2', '{"name": "Acme", "phone": "0301"}')), 'unchanged=1', 'the CRM''s own spelling is no change');
+select is(pg_temp.outbox(), 'contacts:Ada', 'and no edit of ours');
+
+-- Updated
+update crm_companies set name = 'Known better', phone = '2' where id = pg_temp.ours('A1');
+select pg_temp.remember('known', 'accounts');
+update crm_companies set phone = '3' where id = pg_temp.ours('A1');
+select is(pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('known'), 'written')), 'updated=1', 'an update is written while somebody edits on');
+select is((select base from links where crm_record_id = 'A1'), '{"name": "Known better", "phone": "2"}', 'both sides agree on what was sent');
+select is(pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('known'), 'written')), 'nothing', 'the same answer again changes nothing');
+select is(pg_temp.remember('known', 'accounts'), 'update Known better A1 {"phone": "3"}', 'the later edit is still to be sent');
+select is(pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('known'), 'written')), 'updated=1', 'and is');
+select results_eq($$ select before, after from journal where action = 'updated' order by id $$,
+  $$ values ('{"name": "Known", "phone": "1"}'::jsonb, '{"name": "Known better", "phone": "2"}'::jsonb), ('{"phone": "2"}', '{"phone": "3"}') $$, 'the journal tells before and after');
+select is((select l.merged_at = c.updated_at and l.app_edited_at is null from links l join crm_companies c on c.id = l.record_id where l.crm_record_id = 'A1'), true, 'nobody has edited since');
+
+-- Refused
+insert into crm_companies (workspace_id, name) select id, 'Odd' from w;
+select pg_temp.remember('odd', 'accounts');
+select is(pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('odd'), 'failed', null, '{"error": {"kind": "rejected", "code": "REQUIRED_FIELD", "message": "Industry is required.", "field": "Industry"}}')), 'failed=1', 'the CRM refuses a record');
+select results_eq($$ select kind, code, message, field, status, attempts, record_id is not null from errors $$, $$ values ('rejected', 'REQUIRED_FIELD', 'Industry is required.', 'Industry', 'open', 1, true) $$, 'for a reason that people can see');
+select is(pg_temp.take('accounts'), '[]', 'it is not tried again by itself');
+select is(pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('odd'), 'failed', null, '{"error": {"kind": "rejected", "code": "REQUIRED_FIELD", "message": "Industry is required."}}')), 'nothing', 'the same answer again changes nothing');
+select is((select attempts from errors), 1, 'not the count either');
+select is((select records_failed from crm_sync_logs l join run r on r.operation = l.operation_id where sync_direction = 'push'), 1, 'the run has a failure');
+update crm_companies set industry = 'Steel', phone = '1' where name = 'Odd' and workspace_id = (select id from w);
+select is(pg_temp.remember('odd', 'accounts'), 'create Odd {"name": "Odd", "phone": "1"}', 'an edit brings it back, as a create: it was certainly not made');
+select is(pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('odd'), 'written', 'A3')), 'created=1', 'and it gets through');
+select is((select status from errors), 'resolved', 'which settles the error');
+select is((select records_failed from crm_sync_logs l join run r on r.operation = l.operation_id where sync_direction = 'push'), 0, 'the run has none any more');
+
+-- Disturbed
+insert into crm_companies (workspace_id, name) select id, 'Late' from w;
+select pg_temp.remember('late', 'accounts');
+select is(pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('late'), 'failed', null, '{"error": {"kind": "transient", "code": "timeout", "message": "No answer."}, "retry_after_ms": 600000}')), 'retried=1', 'no answer comes');
+select results_eq($$ select not_before > now() + interval '9 minutes', intent_at is not null, attempts, dead from outbox where entity_type = 'accounts' $$, $$ values (true, true, 1, false) $$, 'it is tried again later, not before the CRM said');
+select pg_temp.due('accounts');
+select is(pg_temp.remember('late', 'accounts'), 'look_up Late', 'beginning with a look whether it is there');
+select is(pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('late'), 'missing')), 'retried=1', 'it is not');
+select is(pg_temp.remember('late', 'accounts'), 'create Late {"name": "Late"}', 'so it is created');
+select pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('late'), 'failed', null, '{"error": {"kind": "rate_limited", "code": "429", "message": "Slow down."}}'));
+select pg_temp.due('accounts');
+select is(pg_temp.remember('late', 'accounts'), 'create Late {"name": "Late"}', 'a CRM that is too busy has created nothing');
+select pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('late'), 'failed', null, '{"error": {"kind": "transient", "code": "timeout", "message": "No answer."}}'));
+select pg_temp.due('accounts');
+select pg_temp.remember('late', 'accounts');
+select is(pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('late'), 'exists', 'A4')), 'linked=1', 'this time the create had arrived');
+select is((select base from links where crm_record_id = 'A4'), '{}', 'what the CRM has of it is not known');
+select is((select reason from private.crm_dirty where crm_record_id = 'A4' and config_id = (select config from run)), 'linked', 'so it is fetched');
+select is(pg_temp.told(pg_temp.take('accounts')), 'update Late A4 {"name": "Late"}', 'or looked at before anything is written');
+select pg_temp.merge('accounts', pg_temp.record('A4', '{"name": "Late"}'));
+select is(pg_temp.take('accounts'), '[]', 'and found alike');
+
+-- Dead letters
+insert into crm_companies (workspace_id, name) select id, 'Never' from w;
+do $$
+begin
+  for n in 1..5 loop
+    perform pg_temp.due('accounts');
+    perform pg_temp.remember('never', 'accounts');
+    perform pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('never'), 'failed', null, '{"error": {"kind": "rejected", "code": "NO", "message": "No."}}'));
+  end loop;
+end $$;
+select results_eq($$ select attempts, dead from outbox where entity_type = 'accounts' $$, $$ values (5, true) $$, 'refused five times, a record is given up');
+select results_eq($$ select status, attempts from errors where status <> 'resolved' $$, $$ values ('dead', 5) $$, 'visibly');
+select pg_temp.due('accounts');
+select is(pg_temp.take('accounts'), '[]', 'and not tried again');
+update crm_companies set phone = '9' where name = 'Never' and workspace_id = (select id from w);
+select pg_temp.remember('never', 'accounts');
+select is(pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('never'), 'written', 'A5')), 'created=1', 'an edit revives it');
+select is((select count(*) from errors where status <> 'resolved'), 0::bigint, 'and settles the error');
+insert into crm_companies (workspace_id, name) select id, 'Slow' from w;
+do $$
+begin
+  for n in 1..7 loop
+    perform pg_temp.due('accounts');
+    perform pg_temp.remember('slow', 'accounts');
+    perform pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('slow'), 'failed', null, '{"error": {"kind": "transient", "code": "timeout", "message": "No answer."}}'));
+  end loop;
+end $$;
+select is((select dead from outbox where entity_type = 'accounts'), false, 'what may pass by itself gets more patience');
+select pg_temp.due('accounts'), pg_temp.remember('slow', 'accounts');
+select is(pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('slow'), 'failed', null, '{"error": {"kind": "transient", "code": "timeout", "message": "No answer."}}')), 'failed=1', 'but not for ever');
+select is(pg_temp.again(), 'partial', 'a run with failures is not complete');
+delete from private.crm_outbox where entity_type = 'accounts';
+
+-- The same record twice
+insert into crm_companies (workspace_id, name) select id, 'Acme again' from w;
+select pg_temp.remember('twin', 'accounts');
+select is(pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('twin'), 'exists', 'A2')), 'failed=1', 'a record that the CRM takes for another one of ours is not linked');
+select matches((select message from errors where status = 'open' and code = 'duplicate'), '^Salesforce has this company already, as "Acme" \(', 'the error names the other');
+select is((select record_id from links where crm_record_id = 'A2'), (select id from crm_companies where name = 'Acme' and workspace_id = (select id from w)), 'whose link stays');
+delete from private.crm_outbox where entity_type = 'accounts';
+insert into crm_companies (workspace_id, name) select w.id, n from w, unnest('{Twin 1,Twin 2}'::text[]) n;
+select is(pg_temp.settle('accounts', (select jsonb_agg(pg_temp.answer(i, 'exists', 'A6')) from jsonb_array_elements(pg_temp.take('accounts')) i)), 'failed=1 linked=1', 'nor are two of ours to one of theirs');
+delete from private.crm_outbox where entity_type = 'accounts';
+
+-- Deleted
+alter table crm_sync_configs disable trigger check_sync_settings;
+select pg_temp.settings('{"delete_in_crm": true}');
+update crm_companies set deleted_at = now() where id = pg_temp.ours('A3');
+select pg_temp.remember('gone', 'accounts');
+select is(pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('gone'), 'written')), 'deleted=1', 'a deletion goes to the CRM');
+select results_eq($$ select crm_deleted_at is not null, deleted_by from links where crm_record_id = 'A3' $$, $$ values (true, 'app') $$, 'the link knows whose it was');
+select is(pg_temp.merge('accounts', pg_temp.record('A3', '{}', '{"deleted": true}')), 'unchanged=1', 'the CRM says so too');
+update crm_companies set deleted_at = null where id = pg_temp.ours('A3');
+select is(pg_temp.remember('back', 'accounts'), 'create Odd {"name": "Odd", "phone": "1"}', 'restored here, it is created anew');
+select is(pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('back'), 'written', 'A7')), 'created=1', 'under another id');
+select results_eq($$ select crm_record_id, crm_deleted_at from links where record_id = pg_temp.ours('A7') $$, $$ values ('A7', null::timestamptz) $$, 'which takes the place of the old one');
+update crm_companies set phone = '77' where id = pg_temp.ours('A7');
+select pg_temp.remember('lost', 'accounts');
+select is(pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('lost'), 'gone')), 'deleted=1', 'a record that is gone from the CRM');
+select is((select deleted_by from links where crm_record_id = 'A7'), 'crm', 'was deleted there');
+select is((select deleted_at from crm_companies where id = pg_temp.ours('A7')), null, 'and stays here');
+update crm_companies set phone = '78' where id = pg_temp.ours('A7');
+select is(pg_temp.take('accounts'), '[]', 'alone');
+select pg_temp.settings('{"delete_when_deleted": true}');
+update crm_companies set phone = '11' where id = pg_temp.ours('A5');
+select pg_temp.remember('lost', 'accounts');
+select pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('lost'), 'gone'));
+select isnt((select deleted_at from crm_companies where id = pg_temp.ours('A5')), null, 'or goes too, where the connection says so');
+select is(pg_temp.outbox(), 'contacts:Ada', 'which is no edit of ours');
+
+-- Deals
+insert into pipeline_projects (workspace_id, name, stage_key, estimated_value, expected_close_date) select id, 'Engine', 'won', 10, '2027-02-28' from w;
+select is(pg_temp.remember('deal', 'opportunities'), 'create Engine {"name": "Engine", "stage_key": "won", "probability": 100, "estimated_value": 10.00, "expected_close_date": "2027-02-28"}', 'a deal goes out with its dates as text');
+select pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('deal'), 'written', 'D1'));
+select results_eq($$ select p.sync_status, p.crm_id, l.merged_at = p.updated_at from pipeline_projects p join links l on l.record_id = p.id where l.crm_record_id = 'D1' $$, $$ values ('synced', null::text, true) $$, 'and shows that it got there, which is no edit');
+
+-- Read back before it was looked for
+insert into pipeline_projects (workspace_id, name, stage_key) select id, 'Lost', 'lead' from w;
+select pg_temp.remember('echo', 'opportunities');
+select is(pg_temp.merge('opportunities', pg_temp.record('D2', '{"name": "Lost", "stage_key": "lead", "probability": 10}')), 'created=1', 'a deal whose create got no answer is read back as a new one');
+update private.crm_outbox set intent_at = now() where record_id = (pg_temp.item('echo') ->> 'key')::uuid;
+update item set item = item || (select jsonb_build_object('version', o.version::text, 'action', 'look_up') from outbox o where o.record_id = (item ->> 'key')::uuid) where name = 'echo';
+select is(pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('echo'), 'exists', 'D2')), 'linked=1', 'and recognised when it is looked for');
+select is((select count(*) from pipeline_projects where name = 'Lost' and workspace_id = (select id from w)), 1::bigint, 'so there is one of it');
+select is(pg_temp.ours('D2'), (pg_temp.item('echo') ->> 'key')::uuid, 'the one that was here first');
+select is((select count(*) from pg_temp.told(pg_temp.take('opportunities')) t where t like '%Lost%'), 0::bigint, 'which has nothing to say');
+
+-- Counts
+select is((select records_created from crm_sync_logs l join run r on r.operation = l.operation_id where sync_direction = 'push' and entity_type = 'accounts'), 1, 'the run counts its own');
+create temp table ended on commit drop as select operation from run;
+select pg_temp.again();
+select results_eq($$ select (results #>> '{accounts,push,created}')::int, (results #>> '{accounts,push,deleted}')::int, (results #>> '{accounts,unchanged}')::int from crm_sync_operations o join ended e on e.operation = o.id $$,
+  $$ values (1, 3, 1) $$, 'the results tell both directions apart');
+select throws_ok($$ select private.crm_settle_outbound(operation, fence - 1, 'accounts', '[]') from run $$, 'PC007', null, 'a worker that lost its lease settles nothing');
+select is(current_setting('pipeline_crm.sync_config', true), '', 'afterwards nobody is taken for the connection');
+
+select * from finish();
+rollback;

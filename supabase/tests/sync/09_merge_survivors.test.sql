@@ -1,0 +1,165 @@
+-- The merge, survivors: a record that the CRM merged into another is not lost; what belonged to it belongs to the survivor.
+
+begin;
+set local search_path = public, extensions;
+create extension if not exists pgtap with schema extensions;
+
+-- Helpers, the same in every file: people are known by a name, and every attempt runs as one of them.
+create function pg_temp.person(name text) returns uuid language sql immutable as $$ select md5(name)::uuid $$;
+create function pg_temp.sign_up(variadic names text[]) returns void language sql as $$
+  insert into auth.users (id, email, aud, role) select md5(n)::uuid, n || '@example.test', 'authenticated', 'authenticated' from unnest(names) n
+$$;
+-- Runs a statement as a person (or anon, service_role) and answers with its first value, its row count or its SQLSTATE.
+create function pg_temp.try_as(who text, statement text) returns text language plpgsql as $$
+declare
+  answer text;
+  touched bigint;
+  api_role constant text := case when who in ('anon', 'service_role') then who else 'authenticated' end;
+begin
+  perform set_config('request.jwt.claims', json_build_object('sub', case api_role when 'authenticated' then md5(who)::uuid end, 'role', api_role)::text, true);
+  perform set_config('role', api_role, true);
+  if statement ~* '^\s*(select|with)|returning' then
+    execute statement into answer;
+  else
+    execute statement;
+  end if;
+  get diagnostics touched = row_count;
+  perform set_config('role', 'none', true), set_config('request.jwt.claims', '', true);
+  return coalesce(answer, touched || ' rows');
+exception when others then
+  return sqlstate;
+end $$;
+
+select no_plan();
+
+-- A workspace with people and one connected CRM. Set the address the database would call: nothing is sent before a commit.
+select pg_temp.sign_up('owner', 'admin', 'member', 'viewer', 'outsider');
+create temp table w on commit drop as select pg_temp.try_as('owner', $$ select (create_workspace('Acme')).id $$)::uuid as id;
+insert into workspace_members (workspace_id, user_id, role) select w.id, pg_temp.person(r), r from w, unnest('{admin,member,viewer}'::text[]) r;
+select vault.create_secret('http://project.test', 'project_url') where not exists (select from vault.secrets where name = 'project_url');
+select vault.update_secret(id, 'http://project.test') from vault.secrets where name = 'project_url';
+create function pg_temp.connect_crm(provider text, account text) returns uuid language sql as $$
+  select private.crm_connect(pg_temp.person('owner'), (select id from w), provider, 'production',
+    jsonb_build_object('external_account_id', account, 'external_account_name', account, 'instance_url', 'https://' || account || '.example', 'user_id', '1', 'user_email', 'o@x.example'),
+    '{"access_token": "at", "refresh_token": "rt", "expires_at": null, "scopes": []}',
+    '[{"entity_type": "accounts", "crm_field": "Name", "app_field": "name"}, {"entity_type": "accounts", "crm_field": "Website", "app_field": "website"},
+      {"entity_type": "contacts", "crm_field": "FirstName", "app_field": "first_name"}, {"entity_type": "contacts", "crm_field": "LastName", "app_field": "last_name"},
+      {"entity_type": "contacts", "crm_field": "Email", "app_field": "email"}, {"entity_type": "contacts", "crm_field": "Title", "app_field": "title"},
+      {"entity_type": "contacts", "crm_field": "Phone", "app_field": "phone"},
+      {"entity_type": "opportunities", "crm_field": "Name", "app_field": "name"}, {"entity_type": "opportunities", "crm_field": "StageName", "app_field": "stage_key"}]',
+    '[{"crm_pipeline_id": "", "crm_stage_id": "Won", "crm_stage_label": "Won", "stage_key": "won", "crm_probability": 100, "position": 1}]',
+    '[{"crm_user_id": "U1", "email": "MEMBER@example.test", "name": "Mem Ber"}, {"crm_user_id": "U2", "email": "else@where.test", "name": "Else Where"}]')
+$$;
+-- A claimed run of a connection.
+create temp table run (name text primary key, config uuid, operation uuid, fence bigint, pages int default 0) on commit drop;
+create function pg_temp.start(run_name text, connection uuid) returns void language plpgsql as $$
+declare
+  op uuid;
+begin
+  insert into crm_sync_operations (workspace_id, config_id, direction, entities)
+  select c.workspace_id, c.id, 'from_crm', '{accounts,contacts,opportunities}' from crm_sync_configs c where c.id = connection returning id into op;
+  insert into private.crm_operation_state (operation_id) values (op);
+  insert into run select run_name, connection, op, k.fence from private.crm_claim(op, 'test', 60) k;
+end $$;
+-- Merges a page and answers the counts that are not nought, as created=1 updated=2 …
+create function pg_temp.merge(entity text, records jsonb, rejected jsonb default '[]', run_name text default 'crm', done boolean default false) returns text language plpgsql as $$
+declare
+  answer jsonb;
+  r run;
+begin
+  update run set pages = pages + 1 where name = run_name returning * into r;
+  answer := private.crm_merge_page(r.operation, r.fence, entity, records, rejected,
+    jsonb_build_object('entity', entity, 'cursor', r.pages, 'entity_done', done), '{"modified_at": "2030-01-01", "id": "9"}');
+  return (select coalesce(string_agg(k || '=' || v, ' ' order by place), 'nothing')
+    from unnest('{created,updated,unchanged,deleted,failed,skipped,conflicts}'::text[]) with ordinality n (k, place)
+    cross join lateral (select answer ->> k as v) a where v <> '0');
+end $$;
+-- One record as the worker sends it. Far in the future unless said otherwise, so that the CRM is the later one.
+create function pg_temp.record(crm_id text, vals jsonb, more jsonb default '{}') returns jsonb language sql as $$
+  select jsonb_build_array(jsonb_build_object('crm_id', crm_id, 'modified_at', '2099-01-01T00:00:00Z', 'deleted', false, 'values', vals) || more)
+$$;
+select pg_temp.start('crm', pg_temp.connect_crm('salesforce', 'org1'));
+-- Only what belongs to the runs of this file.
+create temp view links as select l.* from private.crm_record_links l where l.config_id in (select config from run);
+create temp view journal as select j.* from private.crm_journal j where j.operation_id in (select operation from run);
+create temp view conflicts as select k.* from crm_sync_conflicts k where k.config_id in (select config from run);
+create function pg_temp.settings(rules jsonb, strategy text default 'last_write_wins') returns void language sql as $$
+  update crm_sync_configs set sync_rules = rules, conflict_resolution = strategy where workspace_id = (select id from w)
+$$;
+create function pg_temp.contact(crm text) returns crm_contacts language sql as $$
+  select c from crm_contacts c join links l on l.record_id = c.id and l.entity_type = 'contacts' where l.crm_record_id = crm
+$$;
+create function pg_temp.company(crm text) returns crm_companies language sql as $$
+  select c from crm_companies c join links l on l.record_id = c.id and l.entity_type = 'accounts' where l.crm_record_id = crm
+$$;
+create function pg_temp.deal(crm text) returns pipeline_projects language sql as $$
+  select c from pipeline_projects c join links l on l.record_id = c.id and l.entity_type = 'opportunities' where l.crm_record_id = crm
+$$;
+create function pg_temp.base(crm text) returns jsonb language sql as $$ select base from links where crm_record_id = crm $$;
+create function pg_temp.conflict(crm text) returns crm_sync_conflicts language sql as $$
+  select k from crm_sync_conflicts k where k.id = (select c.id from conflicts c where c.crm_record_id = crm order by c.status = 'pending' desc limit 1)
+$$;
+
+-- Salesforce keeps one of the two, and the children do not change there.
+select pg_temp.merge('accounts', pg_temp.record('A1', '{"name": "Acme"}') || pg_temp.record('A2', '{"name": "Acme Inc"}'));
+select pg_temp.merge('contacts', pg_temp.record('C1', '{"last_name": "Lee"}', '{"company": "A2"}') || pg_temp.record('C2', '{"last_name": "Wong"}', '{"company": "A2"}'));
+select pg_temp.merge('opportunities', pg_temp.record('D1', '{"name": "Deal", "stage_key": "lead"}', '{"company": "A2", "contact": "C1"}'));
+create temp table was on commit drop as select (pg_temp.company('A1')).id as acme, (pg_temp.company('A2')).id as loser;
+insert into crm_contacts (workspace_id, last_name, company_id) select w.id, 'Local', was.loser from w, was;
+insert into crm_notes (workspace_id, content, related_to_type, related_to_id) select w.id, 'Call them', 'company', was.loser from w, was;
+insert into crm_tasks (workspace_id, title, related_to_type, related_to_id) select w.id, 'Call', 'company', was.loser from w, was;
+update crm_contacts set title = 'Ours' where last_name = 'Wong';
+select is(pg_temp.merge('accounts', pg_temp.record('A2', '{}', '{"deleted": true, "merged_into": "A1"}') || pg_temp.record('A1', '{"name": "Acme"}')),
+  'unchanged=1 deleted=1', 'a company that was merged into another');
+select ok((select deleted_at is not null from crm_companies, was where id = was.loser), 'is no company of its own any more');
+select is((select string_agg(last_name, ',' order by last_name) from crm_contacts, was where company_id = was.acme), 'Lee,Local,Wong', 'its people are at the survivor, the one that no CRM knows as well');
+select is((pg_temp.deal('D1')).company_id, (select acme from was), 'so is its deal');
+select is((select count(*) from crm_notes, was where related_to_id = was.acme and content = 'Call them'), 1::bigint, 'its note');
+select is((select count(*) from crm_tasks, was where related_to_id = was.acme), 1::bigint, 'and its task');
+select is((select content from crm_notes, was where related_to_id = was.acme and content <> 'Call them'),
+  'Merged in Salesforce with the company "Acme Inc"; what belonged to it is here now.', 'a note says where they come from');
+select is((select merged_into from links where crm_record_id = 'A2'), 'A1', 'its link knows where it went');
+select is((select string_agg(action || ' ' || entity_type, ', ' order by id) from journal where action in ('updated', 'deleted')),
+  'updated contacts, updated contacts, updated contacts, updated opportunities, deleted accounts', 'the journal has every step');
+select is(pg_temp.merge('accounts', pg_temp.record('A2', '{}', '{"deleted": true, "merged_into": "A1"}')), 'unchanged=1', 'told again, nothing happens');
+select is(pg_temp.merge('contacts', pg_temp.record('C1', '{"last_name": "Lee"}', '{"company": "A1"}')), 'unchanged=1', 'a child that arrives under the survivor is no change');
+select is((select app_edited_at is not null from links where crm_record_id = 'C2'), true, 'an edit of ours on a child is still one');
+select is((select app_edited_at from links where crm_record_id = 'C1'), null, 'a child that only moved was not edited');
+
+-- HubSpot gives the survivor an id of its own.
+select pg_temp.merge('contacts', pg_temp.record('H1', '{"last_name": "One", "title": "Boss"}') || pg_temp.record('H2', '{"last_name": "Two"}'));
+select pg_temp.merge('opportunities', pg_temp.record('D2', '{"name": "Second", "stage_key": "lead"}', '{"contact": "H2"}'));
+create temp table people on commit drop as select (pg_temp.contact('H1')).id as one, (pg_temp.contact('H2')).id as two;
+select is(pg_temp.merge('contacts', pg_temp.record('H9', '{"last_name": "One", "title": "Chief"}')
+  || pg_temp.record('H1', '{}', '{"deleted": true, "merged_into": "H9"}') || pg_temp.record('H2', '{}', '{"deleted": true, "merged_into": "H9"}')),
+  'updated=1 unchanged=1 deleted=1', 'two people who became a third');
+select is((pg_temp.contact('H9')).id, (select one from people), 'the first goes on under the new id');
+select is((pg_temp.contact('H9')).title, 'Chief', 'with what the CRM says of it');
+select is((pg_temp.deal('D2')).contact_id, (select one from people), 'what the second had is the survivor''s');
+select ok((select deleted_at is not null from crm_contacts, people where id = people.two), 'and the second is gone');
+select is((select count(*) from links where crm_record_id = 'H1'), 0::bigint, 'the old id is forgotten');
+select is(pg_temp.base('D2') ->> '$contact', 'H9', 'no base names an id that is gone');
+select is(pg_temp.merge('contacts', pg_temp.record('H9', '{"last_name": "One", "title": "Chief"}')
+  || pg_temp.record('H1', '{}', '{"deleted": true, "merged_into": "H9"}') || pg_temp.record('H2', '{}', '{"deleted": true, "merged_into": "H9"}')),
+  'unchanged=3', 'the same page again changes nothing');
+
+-- One after the other
+select pg_temp.merge('accounts', pg_temp.record('B1', '{"name": "B1"}') || pg_temp.record('B2', '{"name": "B2"}') || pg_temp.record('B3', '{"name": "B3"}'));
+select pg_temp.merge('contacts', pg_temp.record('E1', '{"last_name": "Chained"}', '{"company": "B1"}'));
+select is(pg_temp.merge('accounts', pg_temp.record('B1', '{}', '{"deleted": true, "merged_into": "B2"}') || pg_temp.record('B2', '{}', '{"deleted": true, "merged_into": "B3"}')),
+  'deleted=2', 'a survivor that went into a third');
+select is((pg_temp.contact('E1')).company_id, (pg_temp.company('B3')).id, 'hands everything on');
+select pg_temp.merge('accounts', pg_temp.record('P1', '{"name": "Mother"}') || pg_temp.record('P2', '{"name": "Daughter"}', '{"company": "P1"}'));
+select pg_temp.merge('accounts', pg_temp.record('P1', '{}', '{"deleted": true, "merged_into": "P2"}'));
+select is((pg_temp.company('P2')).parent_company_id, null, 'a daughter that took over its mother has none');
+select is(pg_temp.merge('accounts', pg_temp.record('X1', '{}', '{"deleted": true, "merged_into": "A1"}')), 'unchanged=1', 'one that we never had is nothing to do');
+
+-- Another CRM knows the one that went away.
+select pg_temp.start('other', pg_temp.connect_crm('hubspot', 'portal1'));
+select pg_temp.merge('contacts', pg_temp.record('K1', '{"last_name": "Kim", "email": "kim@x.example"}') || pg_temp.record('K2', '{"last_name": "Kim", "email": "k2@x.example"}'));
+select pg_temp.merge('contacts', pg_temp.record('O2', '{"last_name": "Kim", "email": "k2@x.example"}'), run_name => 'other');
+select pg_temp.merge('contacts', pg_temp.record('K2', '{}', '{"deleted": true, "merged_into": "K1"}'));
+select is((pg_temp.contact('O2')).id, (pg_temp.contact('K1')).id, 'there it is linked to the survivor from now on');
+
+select * from finish();
+rollback;

@@ -1,0 +1,122 @@
+-- What becomes of a message from a CRM once its sender is known.
+
+begin;
+set local search_path = public, extensions;
+create extension if not exists pgtap with schema extensions;
+
+-- Helpers, the same in every file: people are known by a name, and every attempt runs as one of them.
+create function pg_temp.person(name text) returns uuid language sql immutable as $$ select md5(name)::uuid $$;
+create function pg_temp.sign_up(variadic names text[]) returns void language sql as $$
+  insert into auth.users (id, email, aud, role) select md5(n)::uuid, n || '@example.test', 'authenticated', 'authenticated' from unnest(names) n
+$$;
+-- Runs a statement as a person (or anon, service_role) and answers with its first value, its row count or its SQLSTATE.
+create function pg_temp.try_as(who text, statement text) returns text language plpgsql as $$
+declare
+  answer text;
+  touched bigint;
+  api_role constant text := case when who in ('anon', 'service_role') then who else 'authenticated' end;
+begin
+  perform set_config('request.jwt.claims', json_build_object('sub', case api_role when 'authenticated' then md5(who)::uuid end, 'role', api_role)::text, true);
+  perform set_config('role', api_role, true);
+  if statement ~* '^\s*(select|with)|returning' then
+    execute statement into answer;
+  else
+    execute statement;
+  end if;
+  get diagnostics touched = row_count;
+  perform set_config('role', 'none', true), set_config('request.jwt.claims', '', true);
+  return coalesce(answer, touched || ' rows');
+exception when others then
+  return sqlstate;
+end $$;
+
+select no_plan();
+
+-- A workspace with people and one connected CRM. Set the address the database would call: nothing is sent before a commit.
+select pg_temp.sign_up('owner', 'admin', 'member', 'viewer', 'outsider');
+create temp table w on commit drop as select pg_temp.try_as('owner', $$ select (create_workspace('Acme')).id $$)::uuid as id;
+insert into workspace_members (workspace_id, user_id, role) select w.id, pg_temp.person(r), r from w, unnest('{admin,member,viewer}'::text[]) r;
+select vault.create_secret('http://project.test', 'project_url') where not exists (select from vault.secrets where name = 'project_url');
+select vault.update_secret(id, 'http://project.test') from vault.secrets where name = 'project_url';
+create function pg_temp.connect_crm(provider text, account text) returns uuid language sql as $$
+  select private.crm_connect(pg_temp.person('owner'), (select id from w), provider, 'production',
+    jsonb_build_object('external_account_id', account, 'external_account_name', account, 'instance_url', 'https://' || account || '.example', 'user_id', '1', 'user_email', 'o@x.example'),
+    '{"access_token": "at", "refresh_token": "rt", "expires_at": null, "scopes": []}',
+    '[{"entity_type": "accounts", "crm_field": "Name", "app_field": "name"}, {"entity_type": "accounts", "crm_field": "Website", "app_field": "website"},
+      {"entity_type": "contacts", "crm_field": "FirstName", "app_field": "first_name"}, {"entity_type": "contacts", "crm_field": "LastName", "app_field": "last_name"},
+      {"entity_type": "contacts", "crm_field": "Email", "app_field": "email"}, {"entity_type": "contacts", "crm_field": "Title", "app_field": "title"},
+      {"entity_type": "contacts", "crm_field": "Phone", "app_field": "phone"},
+      {"entity_type": "opportunities", "crm_field": "Name", "app_field": "name"}, {"entity_type": "opportunities", "crm_field": "StageName", "app_field": "stage_key"}]',
+    '[{"crm_pipeline_id": "", "crm_stage_id": "Won", "crm_stage_label": "Won", "stage_key": "won", "crm_probability": 100, "position": 1}]',
+    '[{"crm_user_id": "U1", "email": "MEMBER@example.test", "name": "Mem Ber"}, {"crm_user_id": "U2", "email": "else@where.test", "name": "Else Where"}]')
+$$;
+
+create temp table c on commit drop as
+  select 'hub' as name, pg_temp.connect_crm('hubspot', '4711') as id union all select 'sf', pg_temp.connect_crm('salesforce', '00D000000000001EAA');
+create function pg_temp.c(n text) returns uuid language sql as $$ select id from c where name = n $$;
+create function pg_temp.event(key text, entity text, ids text[], account text default '4711', reason text default 'webhook') returns jsonb language sql as $$
+  select jsonb_build_object('key', key, 'account', account, 'entity', entity, 'crm_ids', ids, 'reason', reason)
+$$;
+create function pg_temp.accept(variadic events jsonb[]) returns jsonb language sql as $$ select private.crm_accept_webhook('hubspot', to_jsonb(events)) $$;
+create function pg_temp.named() returns text language sql as $$
+  select coalesce(string_agg(d.entity_type || ' ' || d.crm_record_id, ', ' order by d.entity_type, d.crm_record_id), 'none') from private.crm_dirty d where d.config_id in (select id from c)
+$$;
+create function pg_temp.live() returns text language sql as $$
+  select coalesce(string_agg(o.trigger || ' ' || o.entities::text || ' ' || s.phases::text, ', '), 'none')
+  from crm_sync_operations o join private.crm_operation_state s on s.operation_id = o.id where o.config_id in (select id from c) and o.status = 'queued'
+$$;
+
+select is(pg_temp.accept(pg_temp.event('e1', 'contacts', '{1}'), pg_temp.event('e2', 'contacts', '{2}')), '{"accepted": 2}', 'events of a connected account are taken');
+select is(pg_temp.named(), 'contacts 1, contacts 2', 'their records are to be fetched');
+select is(pg_temp.live(), 'webhook {contacts} {dirty,push}', 'and a run does that');
+select is(pg_temp.accept(pg_temp.event('e1', 'contacts', '{1}'), pg_temp.event('e3', 'contacts', '{1}'), pg_temp.event('e3', 'contacts', '{1}')), '{"accepted": 1, "duplicate": 2}', 'an event that comes again is not taken again, nor one that is twice in a message');
+select is((select count(*) from crm_sync_operations where config_id = pg_temp.c('hub')), 1::bigint, 'what comes while a run is live waits with it');
+select is(pg_temp.accept(pg_temp.event('e4', 'contacts', '{9}', '9999')), '{"unknown_account": 1}', 'an account that nobody connected is counted');
+select is(pg_temp.named(), 'contacts 1, contacts 2', 'and nothing else');
+update crm_sync_configs set sync_entities = '{accounts}' where id = pg_temp.c('hub');
+select is(pg_temp.accept(pg_temp.event('e5', 'contacts', '{5}')), '{"not_synced": 1}', 'so are records that the connection does not sync');
+update crm_sync_configs set sync_entities = '{accounts,contacts}' where id = pg_temp.c('hub');
+select pg_temp.accept(pg_temp.event('e6', 'contacts', '{7}', reason => 'privacy_deletion'));
+select is((select reason from private.crm_dirty where crm_record_id = '7' and config_id = pg_temp.c('hub')), 'privacy_deletion', 'the reason is kept');
+select is((select sum(events) from private.crm_webhook_counts where crm_provider = 'hubspot' and outcome = 'accepted'), 4::numeric, 'the day''s events are counted');
+
+-- Connections that are not woken.
+select private.crm_stop_run(o.id, 'x') from crm_sync_operations o where o.config_id in (select id from c) and o.status = 'queued';
+update crm_sync_configs set sync_frequency = 'manual' where id = pg_temp.c('hub');
+select pg_temp.accept(pg_temp.event('e7', 'accounts', '{70}'));
+select is(pg_temp.live(), 'none', 'a connection that only a person starts is not woken');
+update crm_sync_configs set sync_frequency = 'hourly', status = 'paused' where id = pg_temp.c('hub');
+select pg_temp.accept(pg_temp.event('e8', 'accounts', '{80}'));
+select is(pg_temp.live(), 'none', 'nor a paused one');
+select matches(pg_temp.named(), 'accounts 70, accounts 80', 'both keep the names');
+update crm_sync_configs set status = 'disconnected' where id = pg_temp.c('hub');
+select is(pg_temp.accept(pg_temp.event('e9', 'accounts', '{90}')), '{"unknown_account": 1}', 'a disconnected one is nobody''s');
+
+-- Salesforce: the address is the secret.
+create temp table url on commit drop as select pg_temp.try_as('admin', format('select crm_create_webhook_url(%L)', pg_temp.c('sf'))) as at;
+select matches(at, '^http://project.test/functions/v1/crm-webhook/salesforce/[0-9a-f]{64}$', 'an admin gets an address') from url;
+create function pg_temp.secret() returns text language sql as $$ select right(at, 64) from url $$;
+create function pg_temp.send(secret text, org text, key text default 'n1') returns jsonb language sql as $$
+  select private.crm_accept_outbound_message(secret, org, jsonb_build_array(jsonb_build_object('key', key, 'entity', 'accounts', 'crm_ids', array['001A'], 'reason', 'webhook')))
+$$;
+select is(pg_temp.send(pg_temp.secret(), '00D000000000002EAA'), null, 'the right address, another organisation: refused');
+select is(pg_temp.send(repeat('0', 64), '00D000000000001EAA'), null, 'a guessed address: refused');
+select is(pg_temp.send(pg_temp.secret(), '00D000000000001'), '{"accepted": 1}', 'the organisation that is connected: taken');
+select is(pg_temp.send(pg_temp.secret(), '00D000000000001EAA'), '{"duplicate": 1}', 'once');
+select ok(not exists (select from private.crm_webhook_secrets s where encode(s.secret_hash, 'hex') = pg_temp.secret()), 'the secret itself is stored nowhere');
+update url set at = pg_temp.try_as('admin', format('select crm_create_webhook_url(%L)', pg_temp.c('sf')));
+select is(pg_temp.send(pg_temp.secret(), '00D000000000001EAA', 'n2'), '{"accepted": 1}', 'a new address works');
+select is((select count(*) from private.crm_webhook_secrets where config_id = pg_temp.c('sf')), 1::bigint, 'the old one is gone');
+select is((select count(*) from crm_audit_log where action = 'webhook_url_created' and config_id = pg_temp.c('sf')), 2::bigint, 'both are in the audit log');
+select is(pg_temp.try_as('member', format('select crm_create_webhook_url(%L)', pg_temp.c('sf'))), 'PC002', 'a member gets none');
+select is(pg_temp.try_as('outsider', format('select crm_create_webhook_url(%L)', pg_temp.c('sf'))), 'PC001', 'a stranger learns nothing');
+select is(pg_temp.try_as('admin', format('select crm_create_webhook_url(%L)', pg_temp.c('hub'))), 'PC004', 'HubSpot has one for all');
+
+-- Retention.
+update private.crm_webhook_deliveries set received_at = now() - interval '4 days' where delivery_key = sha256('hubspot:e1');
+select private.crm_purge_webhook_deliveries();
+select is((select count(*) from private.crm_webhook_deliveries where delivery_key in (sha256('hubspot:e1'), sha256('hubspot:e2'))), 1::bigint, 'events are forgotten after three days');
+select lives_ok(command, 'the command of ' || jobname || ' runs') from cron.job where jobname in ('crm-schedule', 'crm-webhook-deliveries');
+
+select * from finish();
+rollback;

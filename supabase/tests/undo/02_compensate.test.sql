@@ -1,0 +1,162 @@
+-- Undo of what was pushed: the CRM gets back what it had, unless somebody has changed it there since.
+
+begin;
+set local search_path = public, extensions;
+create extension if not exists pgtap with schema extensions;
+
+-- Helpers, the same in every file: people are known by a name, and every attempt runs as one of them.
+create function pg_temp.person(name text) returns uuid language sql immutable as $$ select md5(name)::uuid $$;
+create function pg_temp.sign_up(variadic names text[]) returns void language sql as $$
+  insert into auth.users (id, email, aud, role) select md5(n)::uuid, n || '@example.test', 'authenticated', 'authenticated' from unnest(names) n
+$$;
+-- Runs a statement as a person (or anon, service_role) and answers with its first value, its row count or its SQLSTATE.
+create function pg_temp.try_as(who text, statement text) returns text language plpgsql as $$
+declare
+  answer text;
+  touched bigint;
+  api_role constant text := case when who in ('anon', 'service_role') then who else 'authenticated' end;
+begin
+  perform set_config('request.jwt.claims', json_build_object('sub', case api_role when 'authenticated' then md5(who)::uuid end, 'role', api_role)::text, true);
+  perform set_config('role', api_role, true);
+  if statement ~* '^\s*(select|with)|returning' then
+    execute statement into answer;
+  else
+    execute statement;
+  end if;
+  get diagnostics touched = row_count;
+  perform set_config('role', 'none', true), set_config('request.jwt.claims', '', true);
+  return coalesce(answer, touched || ' rows');
+exception when others then
+  return sqlstate;
+end $$;
+
+select no_plan();
+
+-- A workspace with people and one connected CRM. Set the address the database would call: nothing is sent before a commit.
+select pg_temp.sign_up('owner', 'admin', 'member', 'viewer', 'outsider');
+create temp table w on commit drop as select pg_temp.try_as('owner', $$ select (create_workspace('Acme')).id $$)::uuid as id;
+insert into workspace_members (workspace_id, user_id, role) select w.id, pg_temp.person(r), r from w, unnest('{admin,member,viewer}'::text[]) r;
+select vault.create_secret('http://project.test', 'project_url') where not exists (select from vault.secrets where name = 'project_url');
+select vault.update_secret(id, 'http://project.test') from vault.secrets where name = 'project_url';
+create function pg_temp.connect_crm(provider text, account text) returns uuid language sql as $$
+  select private.crm_connect(pg_temp.person('owner'), (select id from w), provider, 'production',
+    jsonb_build_object('external_account_id', account, 'external_account_name', account, 'instance_url', 'https://' || account || '.example', 'user_id', '1', 'user_email', 'o@x.example'),
+    '{"access_token": "at", "refresh_token": "rt", "expires_at": null, "scopes": []}',
+    '[{"entity_type": "accounts", "crm_field": "Name", "app_field": "name"}, {"entity_type": "accounts", "crm_field": "Website", "app_field": "website"},
+      {"entity_type": "contacts", "crm_field": "FirstName", "app_field": "first_name"}, {"entity_type": "contacts", "crm_field": "LastName", "app_field": "last_name"},
+      {"entity_type": "contacts", "crm_field": "Email", "app_field": "email"}, {"entity_type": "contacts", "crm_field": "Title", "app_field": "title"},
+      {"entity_type": "contacts", "crm_field": "Phone", "app_field": "phone"},
+      {"entity_type": "opportunities", "crm_field": "Name", "app_field": "name"}, {"entity_type": "opportunities", "crm_field": "StageName", "app_field": "stage_key"}]',
+    '[{"crm_pipeline_id": "", "crm_stage_id": "Won", "crm_stage_label": "Won", "stage_key": "won", "crm_probability": 100, "position": 1}]',
+    '[{"crm_user_id": "U1", "email": "MEMBER@example.test", "name": "Mem Ber"}, {"crm_user_id": "U2", "email": "else@where.test", "name": "Else Where"}]')
+$$;
+-- A claimed run of a connection.
+create temp table run (name text primary key, config uuid, operation uuid, fence bigint, pages int default 0) on commit drop;
+create function pg_temp.start(run_name text, connection uuid) returns void language plpgsql as $$
+declare
+  op uuid;
+begin
+  insert into crm_sync_operations (workspace_id, config_id, direction, entities)
+  select c.workspace_id, c.id, 'from_crm', '{accounts,contacts,opportunities}' from crm_sync_configs c where c.id = connection returning id into op;
+  insert into private.crm_operation_state (operation_id) values (op);
+  insert into run select run_name, connection, op, k.fence from private.crm_claim(op, 'test', 60) k;
+end $$;
+-- Merges a page and answers the counts that are not nought, as created=1 updated=2 …
+create function pg_temp.merge(entity text, records jsonb, rejected jsonb default '[]', run_name text default 'crm', done boolean default false) returns text language plpgsql as $$
+declare
+  answer jsonb;
+  r run;
+begin
+  update run set pages = pages + 1 where name = run_name returning * into r;
+  answer := private.crm_merge_page(r.operation, r.fence, entity, records, rejected,
+    jsonb_build_object('entity', entity, 'cursor', r.pages, 'entity_done', done), '{"modified_at": "2030-01-01", "id": "9"}');
+  return (select coalesce(string_agg(k || '=' || v, ' ' order by place), 'nothing')
+    from unnest('{created,updated,unchanged,deleted,failed,skipped,conflicts}'::text[]) with ordinality n (k, place)
+    cross join lateral (select answer ->> k as v) a where v <> '0');
+end $$;
+-- One record as the worker sends it. Far in the future unless said otherwise, so that the CRM is the later one.
+create function pg_temp.record(crm_id text, vals jsonb, more jsonb default '{}') returns jsonb language sql as $$
+  select jsonb_build_array(jsonb_build_object('crm_id', crm_id, 'modified_at', '2099-01-01T00:00:00Z', 'deleted', false, 'values', vals) || more)
+$$;
+select pg_temp.start('crm', pg_temp.connect_crm('salesforce', 'org1'));
+-- Only what belongs to the runs of this file.
+create temp view links as select l.* from private.crm_record_links l where l.config_id in (select config from run);
+create temp view journal as select j.* from private.crm_journal j where j.operation_id in (select operation from run);
+create temp view conflicts as select k.* from crm_sync_conflicts k where k.config_id in (select config from run);
+create function pg_temp.settings(rules jsonb, strategy text default 'last_write_wins') returns void language sql as $$
+  update crm_sync_configs set sync_rules = rules, conflict_resolution = strategy where workspace_id = (select id from w)
+$$;
+create function pg_temp.contact(crm text) returns crm_contacts language sql as $$
+  select c from crm_contacts c join links l on l.record_id = c.id and l.entity_type = 'contacts' where l.crm_record_id = crm
+$$;
+create function pg_temp.company(crm text) returns crm_companies language sql as $$
+  select c from crm_companies c join links l on l.record_id = c.id and l.entity_type = 'accounts' where l.crm_record_id = crm
+$$;
+create function pg_temp.deal(crm text) returns pipeline_projects language sql as $$
+  select c from pipeline_projects c join links l on l.record_id = c.id and l.entity_type = 'opportunities' where l.crm_record_id = crm
+$$;
+create function pg_temp.base(crm text) returns jsonb language sql as $$ select base from links where crm_record_id = crm $$;
+create function pg_temp.conflict(crm text) returns crm_sync_conflicts language sql as $$
+  select k from crm_sync_conflicts k where k.id = (select c.id from conflicts c where c.crm_record_id = crm order by c.status = 'pending' desc limit 1)
+$$;
+
+-- A run that pushed, as the push leaves it: the base has what was sent, the journal both sides of it.
+select pg_temp.merge('contacts', pg_temp.record('C1', '{"last_name": "Lee", "email": "ann@lee.example", "title": "CEO"}') || pg_temp.record('C2', '{"last_name": "Ray", "title": "CTO"}')
+  || pg_temp.record('C3', '{"last_name": "New"}') || pg_temp.record('C4', '{"last_name": "Gone", "title": "COO"}'));
+create temp table ids on commit drop as select crm_record_id, record_id from links;
+create function pg_temp.id(crm text) returns uuid language sql as $$ select record_id from ids where crm_record_id = crm $$;
+select private.crm_finish(r.operation, r.fence, 'completed', null) from run r;
+create temp table pushed on commit drop as select config from run;
+delete from run;
+select pg_temp.start('crm', (select config from pushed));
+update crm_contacts set title = 'Chair' where id in (pg_temp.id('C1'), pg_temp.id('C2'));
+update private.crm_record_links set base = base || '{"title": "Chair"}' where record_id in (pg_temp.id('C1'), pg_temp.id('C2'));
+update private.crm_record_links set crm_deleted_at = now() where record_id = pg_temp.id('C4');
+insert into private.crm_journal (operation_id, entity_type, record_id, crm_record_id, side, action, before, after)
+select r.operation, 'contacts', pg_temp.id(j.crm), j.crm, 'crm', j.action, j.before, j.after
+from run r, (values ('C1', 'updated', '{"title": "CEO"}'::jsonb, '{"title": "Chair"}'::jsonb), ('C2', 'updated', '{"title": "CTO"}', '{"title": "Chair"}'),
+  ('C3', 'created', null, '{"last_name": "New"}'), ('C4', 'deleted', '{"last_name": "Gone", "title": "COO"}', null)) j (crm, action, before, after);
+select private.crm_finish(r.operation, r.fence, 'completed', null) from run r;
+create temp table op on commit drop as select operation as id from run;
+
+select is(pg_temp.try_as('admin', format($$ select (crm_undo_sync(%L)).status $$, (select id from op))), 'queued', 'what concerns the CRM is for the worker');
+create temp table u on commit drop as select o.id, k.fence, k.phases, k.operation from crm_sync_operations o, private.crm_claim(o.id, 'test', 60) k where o.undoes = (select id from op);
+select results_eq($$ select operation, phases from u $$, $$ values ('undo', '{push}'::text[]) $$, 'in a run that pushes and reads nothing');
+select is((select private.crm_undo_page(u.id, u.fence, 3) from u), '{"left": true}', 'the journal is read in pages');
+select is((select private.crm_undo_page(u.id, u.fence, 3) from u), '{"left": false}', 'to its end');
+select is((select private.crm_begin_push(u.id, u.fence, 'contacts') from u), 4, 'four records are to be put back');
+create function pg_temp.take(records uuid[] default null) returns jsonb language sql as $$ select private.crm_take_outbound(u.id, u.fence, 'contacts', 10, records) from u $$;
+create function pg_temp.item(items jsonb, crm text) returns jsonb language sql as $$ select i from jsonb_array_elements(items) i where (i ->> 'key')::uuid = pg_temp.id(crm) $$;
+-- Somebody changed C2 in the CRM; the worker looks before it writes and finds it.
+create temp table items on commit drop as select pg_temp.take() as taken;
+select results_eq($$ select pg_temp.item(taken, 'C1') - '{key,match}'::text[] from items $$,
+  $$ values ('{"version": "0", "action": "update", "crm_id": "C1", "intent_at": null, "values": {"title": "CEO"}, "relations": {}, "verify": true, "updated_at": null}'::jsonb) $$, 'a changed record gets its value back, after a look');
+select results_eq($$ select pg_temp.item(taken, 'C3') ->> 'action', pg_temp.item(taken, 'C4') ->> 'action', pg_temp.item(taken, 'C4') -> 'values' from items $$,
+  $$ values ('delete', 'create', '{"last_name": "Gone", "title": "COO"}'::jsonb) $$, 'what was made is deleted, what was deleted made anew');
+select is(pg_temp.item(pg_temp.take(), 'C4') ->> 'action', 'look_up', 'a creation that may have been sent is looked for first');
+update private.crm_record_links set base = base || '{"title": "Their own"}' where record_id = pg_temp.id('C2');
+select is(pg_temp.item(pg_temp.take(array[pg_temp.id('C1'), pg_temp.id('C2')]), 'C2'), null, 'what somebody changed there since is kept');
+select is((select message from crm_sync_errors e, u where e.operation_id = u.id), 'Edited since and kept: Title.', 'and listed');
+select is((select private.crm_settle_outbound(u.id, u.fence, 'contacts', jsonb_build_array(
+    jsonb_build_object('key', pg_temp.id('C1'), 'version', '0', 'action', 'update', 'outcome', 'written', 'sent', '{"title": "CEO"}'::jsonb),
+    jsonb_build_object('key', pg_temp.id('C3'), 'version', '0', 'action', 'delete', 'outcome', 'failed', 'error', '{"kind": "transient"}'::jsonb),
+    jsonb_build_object('key', pg_temp.id('C4'), 'version', '0', 'action', 'look_up', 'outcome', 'missing'))) from u),
+  '{"created": 0, "updated": 1, "deleted": 0, "failed": 0, "linked": 0, "retried": 2}', 'what did not work is tried again');
+select results_eq($$ select l.base ->> 'title', c.title, k.status, k.origin, k.app_data, k.crm_data from private.crm_record_links l join crm_contacts c on c.id = l.record_id
+    left join crm_sync_conflicts k on k.entity_id = c.id and k.status = 'pending' where l.record_id = pg_temp.id('C1') $$,
+  $$ values ('CEO', 'Chair', 'pending', 'undo', '{"title": "Chair"}'::jsonb, '{"title": "CEO"}'::jsonb) $$, 'ours differs now, and a conflict holds both');
+select is(pg_temp.item(pg_temp.take(), 'C4') ->> 'action', 'create', 'not found: it is created');
+select is((select private.crm_settle_outbound(u.id, u.fence, 'contacts', jsonb_build_array(
+    jsonb_build_object('key', pg_temp.id('C3'), 'version', '1', 'action', 'delete', 'outcome', 'written'),
+    jsonb_build_object('key', pg_temp.id('C4'), 'version', '1', 'action', 'create', 'outcome', 'written', 'crm_id', 'C44', 'sent', '{"last_name": "Gone", "title": "COO"}'::jsonb))) from u),
+  '{"created": 1, "updated": 0, "deleted": 1, "failed": 0, "linked": 0, "retried": 0}', 'the rest');
+select results_eq($$ select crm_record_id, crm_deleted_at is null from private.crm_record_links where record_id in (pg_temp.id('C3'), pg_temp.id('C4')) order by 1 $$,
+  $$ values ('C3', false), ('C44', true) $$, 'links know');
+select is((select private.crm_begin_push(u.id, u.fence, 'contacts') from u), 0, 'nothing is left');
+select private.crm_finish(u.id, u.fence, 'completed', null) from u;
+select results_eq($$ select status, results - 'contacts' from crm_sync_operations where id = (select id from u) $$, $$ values ('completed', '{"restored": 3, "kept_because_edited": 1, "failed": 0}'::jsonb) $$, 'the results count it');
+select results_eq($$ select crm_record_id, action, before, after from private.crm_journal where operation_id = (select id from u) order by crm_record_id $$,
+  $$ values ('C1', 'updated', '{"title": "Chair"}'::jsonb, '{"title": "CEO"}'::jsonb), ('C3', 'deleted', '{"last_name": "New"}', null), ('C44', 'created', null, '{"last_name": "Gone", "title": "COO"}') $$, 'and the journal has it, for an undo of the undo');
+
+select * from finish();
+rollback;
