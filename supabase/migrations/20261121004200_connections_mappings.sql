@@ -67,6 +67,13 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  if new.transform_function is not null and new.sync_direction not in ('pull', 'none') then
+    raise exception 'The mapping of "%" has a transform, so it can only be read from the CRM.', new.app_field
+      using errcode = 'PC004', hint = 'Set sync_direction to pull: a transform has no way back, and what it made would overwrite the CRM''s own value.';
+  elsif new.transform_function is not null and new.app_field = 'stage_key' then
+    raise exception 'Stages are translated by the stage mapping, not by a transform.'
+      using errcode = 'PC004', hint = 'Say in crm_stage_mappings what each stage of the CRM means.';
+  end if;
   if new.app_field ~ '^custom_fields\.[A-Za-z0-9_]{1,100}$'
     or exists (
       select from private.crm_app_fields f
@@ -84,7 +91,7 @@ create trigger fill_mapping_workspace before insert or update of config_id on pu
   for each row execute function private.fill_mapping_workspace();
 create trigger fill_mapping_workspace before insert or update of config_id on public.crm_stage_mappings
   for each row execute function private.fill_mapping_workspace();
-create trigger check_mapped_field before insert or update of entity_type, app_field on public.crm_field_mappings
+create trigger check_mapped_field before insert or update of entity_type, app_field, sync_direction, transform_function on public.crm_field_mappings
   for each row execute function private.check_mapped_field();
 create trigger set_updated_at before update on public.crm_field_mappings
   for each row execute function private.set_updated_at();

@@ -114,7 +114,8 @@ function stepFor(row: MappingRow, options: PlanOptions): Step[] {
 }
 
 function transformOf(row: MappingRow, { transforms }: PlanOptions): Transform {
-  return (raw, fields) => transforms?.apply(row, raw, fields) ?? (transforms === undefined ? NO_SANDBOX : null);
+  if (transforms === undefined) return () => NO_SANDBOX;
+  return (raw, fields) => transforms.apply(row, raw, fields);
 }
 
 function fieldsOfTransforms(rows: readonly MappingRow[], { transforms, knownFields }: PlanOptions): string[] {
