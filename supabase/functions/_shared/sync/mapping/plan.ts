@@ -5,7 +5,7 @@ import { type Convert, type ConvertOptions, converter } from "./convert.ts";
 import { parseSource, type Source } from "./source.ts";
 import { isClosed, type StageOf, type StageRow, stageLookup } from "./stages.ts";
 import { cleanText, excerpt, Misfit } from "./text.ts";
-import { NO_SANDBOX, type TransformFailure } from "./transform/failure.ts";
+import { noSandbox, type TransformFailure } from "./transform/failure.ts";
 import type { Transforms } from "./transform/index.ts";
 
 export interface MappingRow {
@@ -114,7 +114,7 @@ function stepFor(row: MappingRow, options: PlanOptions): Step[] {
 }
 
 function transformOf(row: MappingRow, { transforms }: PlanOptions): Transform {
-  if (transforms === undefined) return () => NO_SANDBOX;
+  if (transforms === undefined) return () => noSandbox("it was not opened");
   return (raw, fields) => transforms.apply(row, raw, fields);
 }
 

@@ -23,6 +23,7 @@ export const CUT = {
 export const OVER_BUDGET = new TransformFailure(
   "was not transformed: the transforms before it used up what one pass may spend on them; simpler expressions are needed",
 );
-export const NO_SANDBOX = new TransformFailure(
-  "was not transformed: the sandbox for transforms could not be started here; the function's log says more",
-);
+export const noSandbox = (problem: string) =>
+  new TransformFailure(
+    `was not transformed: the sandbox for transforms did not start here (${excerpt(cleanText(problem), WORDS)})`,
+  );

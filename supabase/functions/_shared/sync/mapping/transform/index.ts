@@ -1,5 +1,5 @@
 import type { Json } from "../../json.ts";
-import { CUT, failed, invalid, NO_SANDBOX, OVER_BUDGET, TransformFailure } from "./failure.ts";
+import { CUT, failed, invalid, noSandbox, OVER_BUDGET, TransformFailure } from "./failure.ts";
 import { fieldsIn, mentionsRecord } from "./fields.ts";
 import { type Compiled, Machine, type MachineLimits } from "./machine.ts";
 
@@ -30,7 +30,6 @@ export interface Transforms {
 /** One unit is a few nanoseconds of work. A plain expression spends a thousand or two. */
 export const TRANSFORM_LIMITS: TransformLimits = {
   fuel: 5_000_000,
-  memoryBytes: 8 * 1024 * 1024,
   maxChars: 32 * 1024,
   enough: 200_000_000,
   budget: 1_000_000_000,
@@ -48,10 +47,14 @@ export async function openTransforms(
   limits: TransformLimits = TRANSFORM_LIMITS,
 ): Promise<Transforms> {
   const sources = [...new Set(rows.flatMap(({ transform_function: source }) => (source ? [source] : [])))];
-  if (sources.length === 0) return new OpenTransforms(null, new Map(), limits);
-  const machine = await Machine.start(limits).catch(() => null);
-  const compiled = machine?.compile(sources) ?? [];
-  return new OpenTransforms(machine, new Map(compiled.map((one, index) => [sources[index] ?? "", one])), limits);
+  if (sources.length === 0) return new OpenTransforms(noSandbox("nothing was opened"), new Map(), limits);
+  try {
+    const machine = await Machine.start(limits);
+    const compiled = machine.compile(sources);
+    return new OpenTransforms(machine, new Map(compiled.map((one, index) => [sources[index] ?? "", one])), limits);
+  } catch (error) {
+    return new OpenTransforms(noSandbox(String(error)), new Map(), limits);
+  }
 }
 
 export async function checkTransform(expression: string): Promise<{ ok: true } | { ok: false; message: string }> {
@@ -62,12 +65,12 @@ export async function checkTransform(expression: string): Promise<{ ok: true } |
 }
 
 class OpenTransforms implements Transforms {
-  #machine: Machine | null;
+  #machine: Machine | TransformFailure;
   readonly #compiled: ReadonlyMap<string, Compiled>;
   readonly #limits: TransformLimits;
   #spent = 0;
 
-  constructor(machine: Machine | null, compiled: ReadonlyMap<string, Compiled>, limits: TransformLimits) {
+  constructor(machine: Machine | TransformFailure, compiled: ReadonlyMap<string, Compiled>, limits: TransformLimits) {
     this.#machine = machine;
     this.#compiled = compiled;
     this.#limits = limits;
@@ -76,7 +79,7 @@ class OpenTransforms implements Transforms {
   apply(row: TransformRow, value: unknown, record: Readonly<Record<string, unknown>>): Json | TransformFailure {
     const source = row.transform_function;
     if (!source) return value as Json;
-    if (this.#machine === null) return NO_SANDBOX;
+    if (this.#machine instanceof TransformFailure) return this.#machine;
     const compiled = this.#compiled.get(source);
     if (!compiled?.expression) return invalid(compiled?.problem ?? "it was not opened");
     if (this.#spent >= this.#limits.budget) return OVER_BUDGET;
@@ -95,7 +98,7 @@ class OpenTransforms implements Transforms {
   }
 
   close(): void {
-    this.#machine = null;
+    this.#machine = noSandbox("it is closed");
   }
 }
 

@@ -5,7 +5,6 @@ import { type Engine, startEngine } from "./quickjs.ts";
 export interface MachineLimits {
   /** What one call may spend: calls of functions and turns of loops in QuickJS's machine code. */
   fuel: number;
-  memoryBytes: number;
   /** Of a result, as JSON. */
   maxChars: number;
 }
@@ -51,18 +50,19 @@ export class Machine {
   readonly #call: QuickJSHandle;
   #photograph: Photograph;
   #spent = 0;
+  /** The memory is as photographed: no call has left anything in it. */
+  #fresh = true;
 
   static async start(limits: MachineLimits): Promise<Machine> {
     return new Machine(await startEngine(), limits);
   }
 
   private constructor(engine: Engine, limits: MachineLimits) {
-    const { memoryBytes, maxChars } = limits;
-    const runtime = engine.quickjs.newRuntime({ memoryLimitBytes: memoryBytes, maxStackSizeBytes: STACK_BYTES });
+    const runtime = engine.quickjs.newRuntime({ maxStackSizeBytes: STACK_BYTES });
     this.#engine = engine;
     this.#limits = limits;
     this.#context = runtime.newContext({ intrinsics: INTRINSICS });
-    const options = JSON.stringify({ maxDepth: MAX_DEPTH, maxWords: MAX_WORDS, maxChars });
+    const options = JSON.stringify({ maxDepth: MAX_DEPTH, maxWords: MAX_WORDS, maxChars: limits.maxChars });
     this.#call = this.#context.unwrapResult(this.#context.evalCode(`${PRELUDE}(${options})`, "prelude"));
     this.#photograph = this.#photographed();
   }
@@ -87,7 +87,20 @@ export class Machine {
     return compiled;
   }
 
+  /** A failure counts only from a fresh start: it may be the garbage of calls before that left no room for this one. */
   run(expression: Expression, input: string): Outcome {
+    const wasFresh = this.#fresh;
+    const outcome = this.#ran(expression, input);
+    if (wasFresh || outcome.answer?.startsWith("=")) return outcome;
+    const before = this.#spent;
+    this.#rewind();
+    const again = this.#ran(expression, input);
+    this.#spent += before;
+    return again;
+  }
+
+  #ran(expression: Expression, input: string): Outcome {
+    this.#fresh = false;
     const outcome = this.#guarded((): Outcome => ({ answer: this.#called(expression, input) }));
     if (this.#spent > CHEAP) this.#rewind();
     return outcome;
@@ -143,6 +156,7 @@ export class Machine {
   #rewind(): void {
     new Int32Array(this.#engine.memory.buffer).set(this.#photograph.memory);
     this.#engine.stackPointer.value = this.#photograph.stackPointer;
+    this.#fresh = true;
   }
 }
 

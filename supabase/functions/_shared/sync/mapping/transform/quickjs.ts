@@ -10,6 +10,12 @@ export interface Engine {
   stackPointer: WebAssembly.Global;
 }
 
+/**
+ * 16 MB, the least that the module starts with, of which its stack and its constants take 5. More than it starts with it never
+ * gets: QuickJS has a limit of its own, but under Emscripten it does not learn how large a block of memory is.
+ */
+const MEMORY_PAGES = 256;
+
 /** An instance of its own for each caller. The packages are loaded, and the code is metered and compiled, once. */
 export async function startEngine(): Promise<Engine> {
   const [core, variant, compiled] = await Promise.all([
@@ -17,19 +23,19 @@ export async function startEngine(): Promise<Engine> {
     import("@jitl/quickjs-singlefile-mjs-release-sync"),
     meteredModule(),
   ]);
+  const memory = new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES });
   const parts: Partial<Engine> = {};
   const instantiateWasm = (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {
     const instance = new WebAssembly.Instance(compiled, imports);
-    parts.memory = Object.values(imports.a ?? {}).find((one) => one instanceof WebAssembly.Memory);
     parts.fuel = globalOf(instance, FUEL);
     parts.stackPointer = globalOf(instance, STACK_POINTER);
     done(instance);
     return instance.exports;
   };
-  const own = core.newVariant(variant.default, { emscriptenModule: { instantiateWasm } });
+  const own = core.newVariant(variant.default, { wasmMemory: memory, emscriptenModule: { instantiateWasm } });
   const quickjs = await core.newQuickJSWASMModuleFromVariant(own);
-  const { memory, fuel, stackPointer } = parts;
-  if (!memory || !fuel || !stackPointer) throw new Error("QuickJS started without its meter.");
+  const { fuel, stackPointer } = parts;
+  if (!fuel || !stackPointer) throw new Error("QuickJS started without its meter.");
   return { quickjs, memory, fuel, stackPointer };
 }
 
@@ -41,7 +47,12 @@ function globalOf(instance: WebAssembly.Instance, name: string): WebAssembly.Glo
 let module: Promise<WebAssembly.Module> | undefined;
 
 function meteredModule(): Promise<WebAssembly.Module> {
-  module ??= embeddedBinary().then((binary) => WebAssembly.compile(metered(binary)));
+  module ??= embeddedBinary()
+    .then((binary) => WebAssembly.compile(metered(binary)))
+    .catch((error: unknown) => {
+      module = undefined;
+      throw error;
+    });
   return module;
 }
 
@@ -61,9 +72,11 @@ async function embeddedBinary(): Promise<Uint8Array> {
         return new Promise(() => {});
       };
       WebAssembly.instantiate = pickUp as typeof instantiate;
-      newQuickJSWASMModuleFromVariant(variant).catch(failed);
+      newQuickJSWASMModuleFromVariant(variant).then(() => failed(new Error(NOT_SEEN)), failed);
     });
   } finally {
     WebAssembly.instantiate = instantiate;
   }
 }
+
+const NOT_SEEN = "QuickJS started without handing its WebAssembly binary to WebAssembly.instantiate.";

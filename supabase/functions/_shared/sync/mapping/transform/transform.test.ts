@@ -265,11 +265,18 @@ describe("an attack", () => {
 });
 
 describe("work is metered", () => {
-  it("what leaves garbage takes nothing from the next record", async () => {
-    const greedy =
-      "(() => { const a = { t: Array(9).fill('x'.repeat(5e5)).join('') }; a.a = a; [{}, {}, {}, {}]; return 1 })()";
+  it.each([
+    ["much at once", "(() => { const a = { t: Array(12).fill('x'.repeat(5e5)).join('') }; a.a = a; return 1 })()"],
+    ["a little each time", "(() => { const a = { t: Array(5).fill('x'.repeat(2e4)).join('') }; a.a = a; return 1 })()"],
+  ])("garbage takes no room from the records that follow: %s", async (_name, greedy) => {
     const { transforms, rows } = await open(greedy);
-    for (let record = 0; record < 20; record += 1) expect(transforms.apply(rows[0] ?? {}, null, {})).toBe(1);
+    for (let record = 0; record < 300; record += 1) expect(transforms.apply(rows[0] ?? {}, null, {})).toBe(1);
+  });
+
+  it("memory has an end that no expression moves", async () => {
+    const hoard =
+      "(() => { const all = []; for (let n = 0; n < 60; n += 1) all.push(Array(9).fill('x'.repeat(5e4)).join('') + n); return all.length })()";
+    expect(why(await evaluate(hoard))).toContain("out of memory");
   });
 
   it("what all records together may spend is bounded too", async () => {
