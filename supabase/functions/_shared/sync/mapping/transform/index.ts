@@ -27,12 +27,12 @@ export interface Transforms {
   close(): void;
 }
 
-/** One unit is a few nanoseconds of work. A plain expression spends a thousand or two. */
+/** One unit is two or three nanoseconds of work. A plain expression spends a thousand or two. */
 export const TRANSFORM_LIMITS: TransformLimits = {
   fuel: 5_000_000,
   maxChars: 32 * 1024,
-  enough: 200_000_000,
-  budget: 1_000_000_000,
+  enough: 100_000_000,
+  budget: 400_000_000,
 };
 
 /** Calls cost time outside of QuickJS too, and putting the memory back after one that was cut off costs most. */
