@@ -199,6 +199,70 @@ export type Database = {
           },
         ];
       };
+      crm_available_fields: {
+        Row: {
+          config_id: string;
+          crm_type: string;
+          custom: boolean;
+          entity_type: string;
+          label: string;
+          max_length: number | null;
+          name: string;
+          options: Json | null;
+          read_only: boolean;
+          refreshed_at: string;
+          required: boolean;
+          type: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          config_id: string;
+          crm_type: string;
+          custom?: boolean;
+          entity_type: string;
+          label: string;
+          max_length?: number | null;
+          name: string;
+          options?: Json | null;
+          read_only?: boolean;
+          refreshed_at?: string;
+          required?: boolean;
+          type: string;
+          workspace_id: string;
+        };
+        Update: {
+          config_id?: string;
+          crm_type?: string;
+          custom?: boolean;
+          entity_type?: string;
+          label?: string;
+          max_length?: number | null;
+          name?: string;
+          options?: Json | null;
+          read_only?: boolean;
+          refreshed_at?: string;
+          required?: boolean;
+          type?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "crm_available_fields_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_configs";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_available_fields_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
+          },
+        ];
+      };
       crm_campaign_contacts: {
         Row: {
           campaign_id: string;
@@ -605,6 +669,7 @@ export type Database = {
           position: number;
           reason: string | null;
           sync_direction: string;
+          transform_function: string | null;
           updated_at: string;
           workspace_id: string;
         };
@@ -622,6 +687,7 @@ export type Database = {
           position?: number;
           reason?: string | null;
           sync_direction?: string;
+          transform_function?: string | null;
           updated_at?: string;
           workspace_id?: string;
         };
@@ -638,6 +704,7 @@ export type Database = {
           position?: number;
           reason?: string | null;
           sync_direction?: string;
+          transform_function?: string | null;
           updated_at?: string;
           workspace_id?: string;
         };

@@ -24,6 +24,7 @@ const mapping = z.object({
   ]),
   sync_direction: z.enum(["push", "pull", "bidirectional", "none"]),
   is_required: z.boolean(),
+  transform_function: z.string().nullish(),
 });
 
 const stage = z.object({
