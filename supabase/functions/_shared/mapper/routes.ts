@@ -1,0 +1,32 @@
+import { type Route, route } from "../http/handle.ts";
+import { proposeMappings } from "./autoMap.ts";
+import type { MapperDeps } from "./deps.ts";
+import { availableFields } from "./fields.ts";
+import { preview } from "./preview.ts";
+import { autoMapInput, fieldsInput, previewInput } from "./schemas.ts";
+
+export function mapperRoutes(deps: MapperDeps): Route[] {
+  return [
+    route({
+      method: "POST",
+      path: "/available-fields",
+      auth: "user",
+      schema: fieldsInput,
+      run: async ({ input, user }) => ({ body: await availableFields(deps, user, input) }),
+    }),
+    route({
+      method: "POST",
+      path: "/auto-map",
+      auth: "user",
+      schema: autoMapInput,
+      run: async ({ input, user, caller }) => ({ body: await proposeMappings(deps, user, caller, input) }),
+    }),
+    route({
+      method: "POST",
+      path: "/preview",
+      auth: "user",
+      schema: previewInput,
+      run: async ({ input, user }) => ({ body: await preview(deps, user, input) }),
+    }),
+  ];
+}
