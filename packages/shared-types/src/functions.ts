@@ -1,6 +1,11 @@
 import type { z } from "zod";
 import { callbackInput, configInput, startInput } from "../../../supabase/functions/_shared/connect/schemas.ts";
-import { autoMapInput, fieldsInput, previewInput } from "../../../supabase/functions/_shared/mapper/schemas.ts";
+import {
+  autoMapInput,
+  checkTransformInput,
+  fieldsInput,
+  previewInput,
+} from "../../../supabase/functions/_shared/mapper/schemas.ts";
 
 /** Bodies of the Edge Functions, by route: the very schemas that the functions check with. */
 export const functionContracts = {
@@ -11,6 +16,7 @@ export const functionContracts = {
   "crm-mapping/available-fields": fieldsInput,
   "crm-mapping/auto-map": autoMapInput,
   "crm-mapping/preview": previewInput,
+  "crm-mapping/check-transform": checkTransformInput,
 } as const;
 
 export type FunctionRoute = keyof typeof functionContracts;

@@ -1,11 +1,13 @@
-import { connectionFor } from "../connect/access.ts";
-import type { CrmFilter, CrmProvider, CrmRecord, CrmSession, EntityType } from "../crm/contract.ts";
+import { type ConnectionRow, connectionFor } from "../connect/access.ts";
+import type { CrmField, CrmFilter, CrmProvider, CrmRecord, CrmSession, EntityType } from "../crm/contract.ts";
 import { type ConnectionRules, oursFor, rulesOf } from "../db/sql/mappings.ts";
 import type { User } from "../http/auth.ts";
 import { problem } from "../http/problem.ts";
 import { appField } from "../sync/appFields.ts";
+import { reads } from "../sync/mapping/plan.ts";
 import { openPreview, type Preview } from "../sync/mapping/preview.ts";
 import { unmappedRequired } from "../sync/mapping/required.ts";
+import { openTransforms, type Transforms } from "../sync/mapping/transform/index.ts";
 import { CRM_NAMES } from "../sync/names.ts";
 import { crmFilter, excludedFields } from "../sync/rules.ts";
 import type { MapperDeps } from "./deps.ts";
@@ -21,26 +23,36 @@ const MOST_PAGES = 5;
 /** What a mapping would do to a few live records, in both directions. Reads only: it leaves nothing behind on either side. */
 export async function preview(deps: MapperDeps, user: User, input: PreviewInput) {
   const connection = await connectionFor(deps.db, user, input.config_id, "member");
-  const { id, crm_provider: provider } = connection;
-  const entity = input.entity_type;
-  const rules = await rulesOf(deps.db, id);
+  const rules = await rulesOf(deps.db, connection.id);
   const mappings = tried(rules.mappings, input);
-  const country = rules.settings.sync_rules?.phone_country;
-  const options = {
-    crmName: CRM_NAMES[provider],
-    phoneCountry: typeof country === "string" ? country : undefined,
-    exclude: excludedFields(rules.settings.sync_rules, entity),
-  };
+  const transforms = await openTransforms(mappings.filter((row) => reads(row.sync_direction)));
+  try {
+    return await previewed(deps, { connection, rules, mappings, transforms }, input);
+  } finally {
+    transforms.close();
+  }
+}
+
+interface Setting {
+  connection: ConnectionRow;
+  rules: ConnectionRules;
+  /** Of one entity, rows to try included. */
+  mappings: readonly Mapping[];
+  transforms: Transforms;
+}
+
+async function previewed(deps: MapperDeps, setting: Setting, input: PreviewInput) {
+  const { id, crm_provider: provider } = setting.connection;
+  const entity = input.entity_type;
   const asked = input.record_ids?.map((one) => (UUID.test(one) ? one.toLowerCase() : one)) ?? [];
   const named = asked.length === 0 ? null : await namedRecords(deps, id, entity, asked);
   const read = await deps.withSession({ id, provider }, async (session, crm) => {
     const fields = await crm.describe(session, entity);
-    const view = openPreview({ entity, mappings, stages: rules.stages, fields }, options);
+    const view = openView(setting, entity, fields);
     const source = { session, crm, entity, view };
-    const records =
-      named === null
-        ? await firstRecords(source, filterOf(rules, mappings, entity), input.limit)
-        : await recordsOf(source, named.crmIds);
+    const records = await (named === null
+      ? firstRecords(source, filterOf(setting, entity), input.limit)
+      : recordsOf(source, named.crmIds));
     return { fields, view, records };
   });
   const linked = await oursFor(deps.db, id, entity, { crm: read.records.map((record) => record.id), ours: [] });
@@ -49,13 +61,32 @@ export async function preview(deps: MapperDeps, user: User, input: PreviewInput)
     ...(named?.unlinked ?? []).map((record) => read.view.show(null, record)),
   ];
   const shown = new Set(records.flatMap((record) => [record.crm_id, record.record_id]));
-  const kept = mappings.filter((row) => !options.exclude.includes(row.app_field));
   return {
     entity_type: entity,
     records,
     not_found: asked.filter((one) => !shown.has(one)),
-    unmapped_required: unmappedRequired(entity, read.fields, kept),
+    unmapped_required: unmappedRequired(entity, read.fields, used(setting, entity)),
   };
+}
+
+function openView(setting: Setting, entity: EntityType, fields: readonly CrmField[]): Preview {
+  const { connection, rules, mappings, transforms } = setting;
+  const country = rules.settings.sync_rules?.phone_country;
+  return openPreview(
+    { entity, mappings, stages: rules.stages, fields },
+    {
+      crmName: CRM_NAMES[connection.crm_provider],
+      phoneCountry: typeof country === "string" ? country : undefined,
+      exclude: excludedFields(rules.settings.sync_rules, entity),
+      transforms,
+      knownFields: new Set(fields.map(({ name }) => name)),
+    },
+  );
+}
+
+function used({ rules, mappings }: Setting, entity: EntityType): Mapping[] {
+  const excluded = excludedFields(rules.settings.sync_rules, entity);
+  return mappings.filter((row) => !excluded.includes(row.app_field));
 }
 
 /** The saved mapping, with the rows to try in the place of theirs. */
@@ -70,7 +101,7 @@ function tried(saved: readonly Mapping[], { entity_type: entity, mappings }: Pre
   return [...saved.filter((row) => row.entity_type === entity && !replaced.has(row.app_field)), ...drafts];
 }
 
-function filterOf(rules: ConnectionRules, mappings: readonly Mapping[], entity: EntityType): CrmFilter | undefined {
+function filterOf({ rules, mappings }: Setting, entity: EntityType): CrmFilter | undefined {
   const { sync_rules, crm_user } = rules.settings;
   return crmFilter(sync_rules, { entity, mappings, stages: rules.stages, currentUser: crm_user ?? null });
 }

@@ -1,9 +1,10 @@
 import { type Route, route } from "../http/handle.ts";
 import { proposeMappings } from "./autoMap.ts";
+import { tryTransform } from "./checkTransform.ts";
 import type { MapperDeps } from "./deps.ts";
 import { availableFields } from "./fields.ts";
 import { preview } from "./preview.ts";
-import { autoMapInput, fieldsInput, previewInput } from "./schemas.ts";
+import { autoMapInput, checkTransformInput, fieldsInput, previewInput } from "./schemas.ts";
 
 export function mapperRoutes(deps: MapperDeps): Route[] {
   return [
@@ -27,6 +28,13 @@ export function mapperRoutes(deps: MapperDeps): Route[] {
       auth: "user",
       schema: previewInput,
       run: async ({ input, user }) => ({ body: await preview(deps, user, input) }),
+    }),
+    route({
+      method: "POST",
+      path: "/check-transform",
+      auth: "user",
+      schema: checkTransformInput,
+      run: async ({ input }) => ({ body: await tryTransform(input) }),
     }),
   ];
 }

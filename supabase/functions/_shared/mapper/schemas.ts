@@ -25,6 +25,7 @@ const mappingDraft = z.object({
     .default("string"),
   sync_direction: z.enum(["push", "pull", "bidirectional", "none"]).default("bidirectional"),
   is_required: z.boolean().default(false),
+  transform_function: z.string().min(1).max(4000).nullish(),
 });
 
 export const previewInput = z.object({
@@ -36,6 +37,13 @@ export const previewInput = z.object({
   record_ids: z.array(z.string().min(1).max(64)).min(1).max(20).optional(),
 });
 
+export const checkTransformInput = z.object({
+  expression: z.string().min(1).max(4000),
+  /** What to try it on: the value of the mapped field, and fields of the CRM by name. */
+  sample: z.object({ value: z.json().default(null), record: z.record(z.string(), z.json()).default({}) }).optional(),
+});
+
 export type FieldsInput = z.infer<typeof fieldsInput>;
 export type AutoMapInput = z.infer<typeof autoMapInput>;
 export type PreviewInput = z.infer<typeof previewInput>;
+export type CheckTransformInput = z.infer<typeof checkTransformInput>;

@@ -11,7 +11,7 @@ import type { Slice } from "./slice.ts";
  */
 export async function mergeNamed(slice: Slice, { entity }: Place): Promise<EntityEnd> {
   const { deps, run, crm } = slice;
-  const plan = planFor(slice, entity);
+  const plan = await planFor(slice, entity);
   slice.gate.purpose = "incremental";
   const limit = Math.min(crm.batch.fetch, deps.limits.mergeRecords);
   for (;;) {

@@ -5,6 +5,8 @@ import { type Convert, type ConvertOptions, converter } from "./convert.ts";
 import { parseSource, type Source } from "./source.ts";
 import { isClosed, type StageOf, type StageRow, stageLookup } from "./stages.ts";
 import { type Canonical, cleanText, excerpt, Misfit } from "./text.ts";
+import { NO_SANDBOX, type TransformFailure } from "./transform/failure.ts";
+import type { Transforms } from "./transform/index.ts";
 
 export interface MappingRow {
   entity_type: EntityType;
@@ -13,6 +15,8 @@ export interface MappingRow {
   data_type: MappingDataType;
   sync_direction: "push" | "pull" | "bidirectional" | "none";
   is_required: boolean;
+  /** JavaScript expression over value and record, for what is read. */
+  transform_function?: string | null;
 }
 
 /** A record as private.crm_merge_page takes it. */
@@ -43,6 +47,10 @@ export interface PlanOptions extends ConvertOptions {
   crmName: string;
   /** App fields that are left out. */
   exclude?: readonly string[];
+  /** Needed where a row has a transform: without it, such a field fits no record. */
+  transforms?: Transforms;
+  /** Fields that the CRM has: of those that only a transform names, the others are not asked for. */
+  knownFields?: ReadonlySet<string>;
 }
 
 /** What one mapping makes of one record, for people to look at. */
@@ -71,8 +79,11 @@ interface Step {
   appField: string;
   field: AppField | "custom";
   required: boolean;
+  transform: Transform | null;
   convert: Convert;
 }
+
+type Transform = (raw: unknown, fields: CrmRecord["fields"]) => Json | TransformFailure;
 
 interface Problem {
   code: string;
@@ -94,14 +105,14 @@ export function compilePlan(
   const stageOf = stageLookup(stages);
   return {
     entity,
-    crmFields: [...new Set(steps.flatMap((step) => step.source.fields))],
+    crmFields: [...new Set([...steps.flatMap((step) => step.source.fields), ...fieldsOfTransforms(pulled, options)])],
     map: (record) =>
       record.deleted ? { record: tombstone(record) } : mapLive(entity, steps, stageOf, record, options),
     explain: (record) => steps.map((step) => explained(step, stageOf, record)),
   };
 }
 
-function reads(direction: MappingRow["sync_direction"]): boolean {
+export function reads(direction: MappingRow["sync_direction"]): boolean {
   return direction === "pull" || direction === "bidirectional";
 }
 
@@ -111,7 +122,17 @@ function stepFor(row: MappingRow, options: PlanOptions): Step[] {
   const required = row.is_required || (field !== "custom" && field.required === true);
   const convert = converter(field, row.data_type, options);
   const source = parseSource(row.crm_field);
-  return [{ crmField: row.crm_field, source, appField: row.app_field, field, required, convert }];
+  const transform = row.transform_function ? transformOf(row, options) : null;
+  return [{ crmField: row.crm_field, source, appField: row.app_field, field, required, transform, convert }];
+}
+
+function transformOf(row: MappingRow, { transforms }: PlanOptions): Transform {
+  return (raw, fields) => transforms?.apply(row, raw, fields) ?? (transforms === undefined ? NO_SANDBOX : null);
+}
+
+function fieldsOfTransforms(rows: readonly MappingRow[], { transforms, knownFields }: PlanOptions): string[] {
+  const named = rows.flatMap((row) => transforms?.fieldsUsed(row) ?? []);
+  return named.filter((name) => knownFields?.has(name));
 }
 
 function mapLive(
@@ -138,7 +159,7 @@ function mapLive(
 function converted(step: Step, stageOf: StageOf, record: CrmRecord): Canonical | undefined {
   const raw = step.source.value(record.fields);
   if (raw === undefined && !isStage(step)) return undefined;
-  const value = isStage(step) ? stageValue(stageOf, record, raw) : step.convert(raw);
+  const value = isStage(step) ? stageValue(stageOf, record, raw) : ordinaryValue(step, record, raw);
   if (value !== null || !step.required) return value;
   return new Misfit("required_missing", `is empty, and ${step.appField} is required`);
 }
@@ -150,6 +171,11 @@ function explained(step: Step, stageOf: StageOf, record: CrmRecord): Outcome {
   const outcome: Outcome = raw === undefined ? { crmField, appField } : { crmField, appField, raw };
   if (value === undefined) return outcome;
   return value instanceof Misfit ? { ...outcome, misfit: value } : { ...outcome, value };
+}
+
+function ordinaryValue({ transform, convert }: Step, record: CrmRecord, raw: unknown): ReturnType<Convert> {
+  const value = transform === null ? raw : transform(raw, record.fields);
+  return value instanceof Misfit ? value : convert(value);
 }
 
 function isStage(step: Step): boolean {
@@ -183,11 +209,15 @@ function missingIdentity(entity: EntityType, values: Record<string, Json>, steps
   return [{ code: "required_missing", text: "neither a name nor an e-mail address is filled in", field }];
 }
 
+const WHERE_TO_MEND: Readonly<Record<string, (crmName: string) => string>> = {
+  unmapped_stage: () => "Add it to the connection's stage mapping",
+  transform_failed: (crmName) => `Correct the transform in the field mapping, or the record in ${crmName}`,
+};
+
 function rejection(record: CrmRecord, problems: readonly Problem[], options: PlanOptions): Rejection {
   const first = problems[0] as Problem;
   const what = problems.map((problem) => problem.text).join("; ");
-  const where =
-    first.code === "unmapped_stage" ? "Add it to the connection's stage mapping" : `Change it in ${options.crmName}`;
+  const where = WHERE_TO_MEND[first.code]?.(options.crmName) ?? `Change it in ${options.crmName}`;
   return {
     crm_id: record.id,
     code: first.code,
