@@ -38,13 +38,17 @@ export function autoMap(
   return found.sort((a, b) => b.confidence - a.confidence || compare(a.app_field, b.app_field));
 }
 
-export type ExistingMapping = Pick<ProposedMapping, "entity_type" | "crm_field" | "app_field">;
+export type ExistingMapping = Pick<ProposedMapping, "entity_type" | "crm_field" | "app_field" | "sync_direction">;
 
 function proposed(provider: ProviderId, proposer: Proposer, atLeast: number): ProposedMapping[] {
   for (const pair of KNOWN[provider][proposer.entity]) proposer.addKnown(pair);
   proposer.addGuesses(atLeast);
   proposer.addCustoms();
   return proposer.rows;
+}
+
+function fieldsOf(rows: readonly ExistingMapping[]): string[] {
+  return rows.flatMap((row) => sourceParts(row.crm_field).map(({ field }) => field));
 }
 
 /** By code unit: the same everywhere, whatever the language of the machine. */
@@ -59,13 +63,16 @@ class Proposer {
   readonly #fields: readonly CrmField[];
   readonly #byName: ReadonlyMap<string, CrmField>;
   readonly #usedFields: Set<string>;
+  /** Those that a mapping may write to, or that a person has switched off. */
+  readonly #heldFields: ReadonlySet<string>;
   readonly #usedColumns: Set<string>;
 
   constructor(entity: EntityType, fields: readonly CrmField[], existing: readonly ExistingMapping[]) {
     this.entity = entity;
     this.#fields = fields;
     this.#byName = new Map(fields.map((field) => [field.name.toLowerCase(), field]));
-    this.#usedFields = new Set(existing.flatMap((row) => sourceParts(row.crm_field).map(({ field }) => field)));
+    this.#usedFields = new Set(fieldsOf(existing));
+    this.#heldFields = new Set(fieldsOf(existing.filter((row) => row.sync_direction !== "pull")));
     this.#usedColumns = new Set(existing.map((row) => row.app_field));
   }
 
@@ -79,7 +86,7 @@ class Proposer {
     const [first] = found;
     if (first === undefined || this.#usedColumns.has(app)) return;
     // What only comes from the CRM may come twice.
-    if (pull !== true && found.some(([, field]) => this.#usedFields.has(field.name))) return;
+    if (pull !== true && found.some(([, field]) => this.#heldFields.has(field.name))) return;
     const readOnly = pull === true || found.some(([, field]) => field.readOnly);
     const source =
       typeof crm === "string"

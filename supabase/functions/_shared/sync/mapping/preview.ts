@@ -113,7 +113,7 @@ function pulledField(
     raw: raw ?? null,
     before,
     // Of a whole record, what it may not have after all is taken out again: a closing date of an open deal.
-    after: misfit ? before : (values?.[appField] ?? value ?? null),
+    after: misfit ? before : ((values && Object.hasOwn(values, appField) ? values[appField] : value) ?? null),
     error: misfit ? { code: misfit.code, message: `${crmField} ${misfit.why}` } : null,
   };
 }
