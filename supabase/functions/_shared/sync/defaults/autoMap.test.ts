@@ -101,7 +101,7 @@ describe("a proposal", () => {
       { name: "Departement", label: "x" },
       "contacts",
       "department",
-      0.88,
+      0.87,
       /is close to department/,
     ],
     ["by another word for it", { name: "surname", label: "x" }, "contacts", "last_name", 0.9, /says last_name/],
