@@ -209,6 +209,7 @@ export type Database = {
           max_length: number | null;
           name: string;
           options: Json | null;
+          position: number;
           read_only: boolean;
           refreshed_at: string;
           required: boolean;
@@ -225,6 +226,7 @@ export type Database = {
           max_length?: number | null;
           name: string;
           options?: Json | null;
+          position?: number;
           read_only?: boolean;
           refreshed_at?: string;
           required?: boolean;
@@ -240,6 +242,7 @@ export type Database = {
           max_length?: number | null;
           name?: string;
           options?: Json | null;
+          position?: number;
           read_only?: boolean;
           refreshed_at?: string;
           required?: boolean;
@@ -2504,6 +2507,18 @@ export type Database = {
             referencedColumns: ["id"];
           },
         ];
+      };
+      crm_unmapped_required_fields: {
+        Row: {
+          config_id: string | null;
+          entity_type: string | null;
+          field: string | null;
+          label: string | null;
+          side: string | null;
+          workspace_id: string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
       };
       pipeline_summary: {
         Row: {

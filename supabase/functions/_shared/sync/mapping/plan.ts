@@ -4,7 +4,7 @@ import type { Json } from "../json.ts";
 import { type Convert, type ConvertOptions, converter } from "./convert.ts";
 import { parseSource, type Source } from "./source.ts";
 import { isClosed, type StageOf, type StageRow, stageLookup } from "./stages.ts";
-import { cleanText, excerpt, Misfit } from "./text.ts";
+import { type Canonical, cleanText, excerpt, Misfit } from "./text.ts";
 import { noSandbox, type TransformFailure } from "./transform/failure.ts";
 import type { Transforms } from "./transform/index.ts";
 
@@ -56,11 +56,23 @@ export interface PlanOptions extends ConvertOptions {
   knownFields?: ReadonlySet<string>;
 }
 
+/** What one mapping makes of one record, for people to look at. */
+export interface Outcome {
+  crmField: string;
+  appField: string;
+  /** As the CRM sent it; absent where it was not read. */
+  raw?: unknown;
+  /** Ours; absent where there is a misfit or nothing was read. */
+  value?: Json;
+  misfit?: Misfit;
+}
+
 export interface MappingPlan {
   entity: EntityType;
   /** What to ask the CRM for. */
   crmFields: string[];
   map(record: CrmRecord): Mapped;
+  explain(record: CrmRecord): Outcome[];
 }
 
 interface Step {
@@ -99,6 +111,7 @@ export function compilePlan(
     crmFields: [...new Set([...steps.flatMap((step) => step.source.fields), ...fieldsOfTransforms(pulled, options)])],
     map: (record) =>
       record.deleted ? { record: tombstone(record) } : mapLive(entity, steps, stageOf, record, options),
+    explain: (record) => steps.map((step) => explained(step, stageOf, record)),
   };
 }
 
@@ -136,17 +149,32 @@ function mapLive(
   const values: Record<string, Json> = {};
   const problems: Problem[] = [];
   for (const step of steps) {
-    const raw = step.source.value(record.fields);
-    if (raw === undefined && !isStage(step)) continue;
-    const value = isStage(step) ? stageValue(stageOf, record, raw) : ordinaryValue(step, record, raw);
+    const value = converted(step, stageOf, record);
     if (value instanceof Misfit)
       problems.push({ code: value.code, text: `${step.crmField} ${value.why}`, field: step.crmField });
-    else if (value === null) setEmpty(values, step, problems);
-    else values[step.appField] = value;
+    else if (value !== undefined) values[step.appField] = value;
   }
   keepClosedOnly(values, steps);
   problems.push(...missingIdentity(entity, values, steps));
   return problems.length > 0 ? { rejected: rejection(record, problems, options) } : { record: live(record, values) };
+}
+
+/** undefined: nothing of it was read. */
+function converted(step: Step, stageOf: StageOf, record: CrmRecord): Canonical | undefined {
+  const raw = step.source.value(record.fields);
+  if (raw === undefined && !isStage(step)) return undefined;
+  const value = isStage(step) ? stageValue(stageOf, record, raw) : ordinaryValue(step, record, raw);
+  if (value !== null || !step.required) return value;
+  return new Misfit("required_missing", `is empty, and ${step.appField} is required`);
+}
+
+function explained(step: Step, stageOf: StageOf, record: CrmRecord): Outcome {
+  const { crmField, appField } = step;
+  const raw = step.source.value(record.fields);
+  const value = converted(step, stageOf, record);
+  const outcome: Outcome = raw === undefined ? { crmField, appField } : { crmField, appField, raw };
+  if (value === undefined) return outcome;
+  return value instanceof Misfit ? { ...outcome, misfit: value } : { ...outcome, value };
 }
 
 function ordinaryValue({ transform, convert }: Step, record: CrmRecord, raw: unknown): ReturnType<Convert> {
@@ -167,18 +195,6 @@ function stageValue(stageOf: StageOf, record: CrmRecord, raw: unknown): string |
   );
 }
 
-function setEmpty(values: Record<string, Json>, step: Step, problems: Problem[]): void {
-  if (step.required) {
-    problems.push({
-      code: "required_missing",
-      text: `${step.crmField} is empty, and ${step.appField} is required`,
-      field: step.crmField,
-    });
-    return;
-  }
-  values[step.appField] = null;
-}
-
 function keepClosedOnly(values: Record<string, Json>, steps: readonly Step[]): void {
   const stage = typeof values.stage_key === "string" ? values.stage_key : null;
   if (isClosed(stage)) return;
@@ -188,7 +204,7 @@ function keepClosedOnly(values: Record<string, Json>, steps: readonly Step[]): v
   }
 }
 
-const IDENTITY = ["last_name", "first_name", "email"];
+export const IDENTITY: readonly [string, ...string[]] = ["last_name", "first_name", "email"];
 
 /** A contact needs a name or an e-mail address, whichever of them the mapping reads. */
 function missingIdentity(entity: EntityType, values: Record<string, Json>, steps: readonly Step[]): Problem[] {
