@@ -12,6 +12,7 @@ create table public.crm_field_mappings (
     check (data_type in ('string', 'number', 'boolean', 'date', 'datetime', 'picklist', 'array', 'object', 'email', 'phone', 'url')),
   sync_direction text not null default 'bidirectional' check (sync_direction in ('push', 'pull', 'bidirectional', 'none')),
   is_required boolean not null default false,
+  transform_function text check (char_length(transform_function) between 1 and 4000),
   confidence numeric(3, 2) check (confidence between 0 and 1),
   reason text,
   position int not null default 0,
@@ -24,6 +25,7 @@ create table public.crm_field_mappings (
 create index crm_field_mappings_config_idx on public.crm_field_mappings (workspace_id, config_id);
 comment on table public.crm_field_mappings is 'Field mapping of a connection, one row per pair of fields.';
 comment on column public.crm_field_mappings.app_field is 'A field listed by crm_app_fields(), or custom_fields.<name>.';
+comment on column public.crm_field_mappings.transform_function is 'JavaScript expression over value and record, for what comes from the CRM, before its type is converted.';
 comment on column public.crm_field_mappings.confidence is 'How sure auto-map was, 0 to 1; null for a mapping that a person made.';
 
 create table public.crm_stage_mappings (
@@ -65,6 +67,13 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  if new.transform_function is not null and new.sync_direction not in ('pull', 'none') then
+    raise exception 'The mapping of "%" has a transform, so it can only be read from the CRM.', new.app_field
+      using errcode = 'PC004', hint = 'Set sync_direction to pull: a transform has no way back, and what it made would overwrite the CRM''s own value.';
+  elsif new.transform_function is not null and new.app_field = 'stage_key' then
+    raise exception 'Stages are translated by the stage mapping, not by a transform.'
+      using errcode = 'PC004', hint = 'Say in crm_stage_mappings what each stage of the CRM means.';
+  end if;
   if new.app_field ~ '^custom_fields\.[A-Za-z0-9_]{1,100}$'
     or exists (
       select from private.crm_app_fields f
@@ -82,7 +91,7 @@ create trigger fill_mapping_workspace before insert or update of config_id on pu
   for each row execute function private.fill_mapping_workspace();
 create trigger fill_mapping_workspace before insert or update of config_id on public.crm_stage_mappings
   for each row execute function private.fill_mapping_workspace();
-create trigger check_mapped_field before insert or update of entity_type, app_field on public.crm_field_mappings
+create trigger check_mapped_field before insert or update of entity_type, app_field, sync_direction, transform_function on public.crm_field_mappings
   for each row execute function private.check_mapped_field();
 create trigger set_updated_at before update on public.crm_field_mappings
   for each row execute function private.set_updated_at();
@@ -113,9 +122,9 @@ revoke execute on function private.apply_settings_rules(regclass, text) from pub
 select private.apply_settings_rules('public.crm_field_mappings', 'field mappings');
 select private.apply_settings_rules('public.crm_stage_mappings', 'stage mappings');
 
-grant insert (config_id, entity_type, crm_field, app_field, data_type, sync_direction, is_required, confidence, reason, position)
+grant insert (config_id, entity_type, crm_field, app_field, data_type, sync_direction, is_required, transform_function, confidence, reason, position)
   on public.crm_field_mappings to authenticated, service_role;
-grant update (crm_field, app_field, data_type, sync_direction, is_required, confidence, reason, position)
+grant update (crm_field, app_field, data_type, sync_direction, is_required, transform_function, confidence, reason, position)
   on public.crm_field_mappings to authenticated, service_role;
 grant insert (config_id, crm_pipeline_id, crm_stage_id, crm_stage_label, stage_key, crm_probability, position)
   on public.crm_stage_mappings to authenticated, service_role;

@@ -149,13 +149,10 @@ describe.each(["salesforce", "hubspot"] as const)("connecting %s", (provider) =>
     expect(rows.length).toBe(0);
   });
 
-  test("test-connection and available-fields answer for a live connection", async () => {
+  test("test-connection answers for a live connection", async () => {
     const config_id = await connect(world, provider);
     const tested = await post(world.people.admin, "test-connection", { config_id });
     expect(tested.body).toMatchObject({ connected: true });
-    const fields = await post(world.people.member, "available-fields", { config_id, entity_type: "contacts" });
-    expect(fields.status).toBe(200);
-    expect((fields.body.fields as { name: string }[]).map(({ name }) => name.toLowerCase())).toContain("email");
   });
 
   test("disconnecting forgets the tokens and keeps mappings", async () => {

@@ -199,6 +199,73 @@ export type Database = {
           },
         ];
       };
+      crm_available_fields: {
+        Row: {
+          config_id: string;
+          crm_type: string;
+          custom: boolean;
+          entity_type: string;
+          label: string;
+          max_length: number | null;
+          name: string;
+          options: Json | null;
+          position: number;
+          read_only: boolean;
+          refreshed_at: string;
+          required: boolean;
+          type: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          config_id: string;
+          crm_type: string;
+          custom?: boolean;
+          entity_type: string;
+          label: string;
+          max_length?: number | null;
+          name: string;
+          options?: Json | null;
+          position?: number;
+          read_only?: boolean;
+          refreshed_at?: string;
+          required?: boolean;
+          type: string;
+          workspace_id: string;
+        };
+        Update: {
+          config_id?: string;
+          crm_type?: string;
+          custom?: boolean;
+          entity_type?: string;
+          label?: string;
+          max_length?: number | null;
+          name?: string;
+          options?: Json | null;
+          position?: number;
+          read_only?: boolean;
+          refreshed_at?: string;
+          required?: boolean;
+          type?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "crm_available_fields_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_configs";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_available_fields_workspace_id_config_id_fkey";
+            columns: ["workspace_id", "config_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_sync_health";
+            referencedColumns: ["workspace_id", "config_id"];
+          },
+        ];
+      };
       crm_campaign_contacts: {
         Row: {
           campaign_id: string;
@@ -605,6 +672,7 @@ export type Database = {
           position: number;
           reason: string | null;
           sync_direction: string;
+          transform_function: string | null;
           updated_at: string;
           workspace_id: string;
         };
@@ -622,6 +690,7 @@ export type Database = {
           position?: number;
           reason?: string | null;
           sync_direction?: string;
+          transform_function?: string | null;
           updated_at?: string;
           workspace_id?: string;
         };
@@ -638,6 +707,7 @@ export type Database = {
           position?: number;
           reason?: string | null;
           sync_direction?: string;
+          transform_function?: string | null;
           updated_at?: string;
           workspace_id?: string;
         };
@@ -2437,6 +2507,18 @@ export type Database = {
             referencedColumns: ["id"];
           },
         ];
+      };
+      crm_unmapped_required_fields: {
+        Row: {
+          config_id: string | null;
+          entity_type: string | null;
+          field: string | null;
+          label: string | null;
+          side: string | null;
+          workspace_id: string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
       };
       pipeline_summary: {
         Row: {

@@ -1,18 +1,22 @@
 import type { z } from "zod";
+import { callbackInput, configInput, startInput } from "../../../supabase/functions/_shared/connect/schemas.ts";
 import {
-  callbackInput,
-  configInput,
+  autoMapInput,
+  checkTransformInput,
   fieldsInput,
-  startInput,
-} from "../../../supabase/functions/_shared/connect/schemas.ts";
+  previewInput,
+} from "../../../supabase/functions/_shared/mapper/schemas.ts";
 
 /** Bodies of the Edge Functions, by route: the very schemas that the functions check with. */
 export const functionContracts = {
   "crm-oauth/start": startInput,
   "crm-oauth/callback": callbackInput,
   "crm-oauth/test-connection": configInput,
-  "crm-oauth/available-fields": fieldsInput,
   "crm-oauth/disconnect": configInput,
+  "crm-mapping/available-fields": fieldsInput,
+  "crm-mapping/auto-map": autoMapInput,
+  "crm-mapping/preview": previewInput,
+  "crm-mapping/check-transform": checkTransformInput,
 } as const;
 
 export type FunctionRoute = keyof typeof functionContracts;

@@ -5,7 +5,7 @@ import type { ProviderId } from "../_shared/crm/contract.ts";
 import { createProvider } from "../_shared/crm/registry.ts";
 import { serve } from "../_shared/http/serve.ts";
 
-/** Connects a workspace to a CRM: start, callback, test-connection, available-fields, disconnect. */
+/** Connects a workspace to a CRM: start, callback, test-connection, disconnect. */
 serve("crm-oauth", ({ db, env, fetch, now, random }) => {
   const provider = (id: ProviderId) => createProvider(id, { fetch, env, now });
   return connectRoutes({

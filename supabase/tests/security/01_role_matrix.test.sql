@@ -38,7 +38,7 @@ create temp table rule (target text primary key, rule text not null) on commit d
 insert into rule values
   ('workspaces', 'workspace'), ('workspace_members', 'members'), ('workspace_invitations', 'admin log'),
   ('pipeline_stages', 'settings'), ('pipeline_stage_history', 'log'), ('crm_activities', 'log'),
-  ('crm_sync_configs', 'connection'), ('crm_field_mappings', 'settings'), ('crm_stage_mappings', 'settings'),
+  ('crm_sync_configs', 'connection'), ('crm_field_mappings', 'settings'), ('crm_stage_mappings', 'settings'), ('crm_available_fields', 'log'),
   ('crm_sync_operations', 'log'), ('crm_sync_logs', 'log'), ('crm_sync_errors', 'log'), ('crm_sync_conflicts', 'log'), ('crm_audit_log', 'admin log');
 
 create temp table allowed (rule text, verb text, roles text[]) on commit drop;

@@ -111,6 +111,18 @@ describe("finishing the connection", () => {
     ]);
   });
 
+  it("keeps the fields that the CRM described, for whoever maps them", async () => {
+    const { start, post, database } = setUp();
+    const { state, browser_key } = await start();
+    await post("/callback", { code: "abc", state, browser_key });
+    expect([...database.fields.keys()]).toEqual([
+      `${CONFIG} accounts`,
+      `${CONFIG} contacts`,
+      `${CONFIG} opportunities`,
+    ]);
+    expect(database.fields.get(`${CONFIG} contacts`)).toMatchObject([{ name: "Name", crm_type: "string" }]);
+  });
+
   it("shows no token and logs none", async () => {
     const { start, post, lines } = setUp();
     const { state, browser_key } = await start();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { failure } from "../crm/errors.ts";
-import { CONFIG, MEMBER, STRANGER, setUp } from "./testing.ts";
+import { CONFIG, MEMBER, setUp } from "./testing.ts";
 
 describe("a connection that stands", () => {
   it("can be tested by an admin", async () => {
@@ -18,21 +18,6 @@ describe("a connection that stands", () => {
       200,
       { connected: false, kind: "revoked", code: "invalid_grant", message: "Connect again." },
     ]);
-  });
-
-  it("shows a member its fields, by either method", async () => {
-    const { post, get, as } = setUp();
-    as(MEMBER);
-    const input = { config_id: CONFIG, entity_type: "contacts" };
-    const { body } = await post("/available-fields", input);
-    expect(body).toMatchObject({
-      entity_type: "contacts",
-      fields: [{ name: "Name", crm_type: "string", required: true }],
-    });
-    const same = await get(`/available-fields?${new URLSearchParams(input)}`);
-    expect(await same.json()).toEqual(body);
-    as(STRANGER);
-    expect((await post("/available-fields", input)).status).toBe(404);
   });
 });
 

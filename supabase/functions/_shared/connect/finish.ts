@@ -1,5 +1,6 @@
 import { type CrmAccount, type CrmProvider, type CrmTokens, ENTITY_TYPES, PROVIDER_NAMES } from "../crm/contract.ts";
 import { connect } from "../db/sql/connections.ts";
+import { keepFields } from "../db/sql/fields.ts";
 import { type OAuthConsumed, oauthConsume } from "../db/sql/oauth.ts";
 import { clientSecret } from "../db/sql/tokens.ts";
 import { traced } from "../db/trace.ts";
@@ -49,6 +50,7 @@ interface Granted {
 
 async function save(deps: ConnectDeps, user: User, granted: Granted): Promise<string> {
   const { attempt, provider, tokens, account, caller } = granted;
+  const { described, ...proposals } = await defaults(provider, tokens, account);
   const request = {
     actor: user.id,
     workspace: attempt.workspace_id,
@@ -68,9 +70,13 @@ async function save(deps: ConnectDeps, user: User, granted: Granted): Promise<st
       expires_at: tokens.expiresAt,
       scopes: tokens.scopes,
     },
-    ...(await defaults(provider, tokens, account)),
+    ...proposals,
   };
-  return traced(deps.db, caller, (db) => connect(db, request));
+  return traced(deps.db, caller, async (db) => {
+    const configId = await connect(db, request);
+    for (const { entity, fields } of described) await keepFields(db, configId, entity, fields);
+    return configId;
+  });
 }
 
 /** What the CRM looks like, and what we propose to do with it. */
@@ -86,6 +92,7 @@ async function defaults(provider: CrmProvider, tokens: CrmTokens, account: CrmAc
     provider.owners(session),
   ]);
   return {
+    described,
     mappings: described.flatMap(({ entity, fields }) => defaultMappings(provider.id, entity, fields)),
     stages: defaultStageMap(stages),
     owners: owners.map(({ id, email, name }) => ({ crm_user_id: id, email, name })),

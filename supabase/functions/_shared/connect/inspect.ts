@@ -1,9 +1,9 @@
-import { CrmFailure, type CrmField } from "../crm/contract.ts";
+import { CrmFailure } from "../crm/contract.ts";
 import { clientSecret } from "../db/sql/tokens.ts";
 import type { User } from "../http/auth.ts";
 import { connectionFor } from "./access.ts";
 import type { ConnectDeps } from "./deps.ts";
-import type { ConfigInput, FieldsInput } from "./schemas.ts";
+import type { ConfigInput } from "./schemas.ts";
 
 /** A test that fails is an answer, not an error of the call. */
 export async function testConnection(deps: ConnectDeps, user: User, input: ConfigInput) {
@@ -25,24 +25,4 @@ export async function testConnection(deps: ConnectDeps, user: User, input: Confi
     const { kind, code, userMessage } = error.detail;
     return { connected: false, kind, code, message: userMessage };
   }
-}
-
-export async function availableFields(deps: ConnectDeps, user: User, input: FieldsInput) {
-  const { id, crm_provider: provider } = await connectionFor(deps.db, user, input.config_id, "member");
-  const fields = await deps.withSession({ id, provider }, (session, crm) => crm.describe(session, input.entity_type));
-  return { entity_type: input.entity_type, fields: fields.map(toWire) };
-}
-
-function toWire({ name, label, type, crmType, required, readOnly, custom, options, maxLength }: CrmField) {
-  return {
-    name,
-    label,
-    type,
-    crm_type: crmType,
-    required,
-    read_only: readOnly,
-    custom,
-    options: options ?? null,
-    max_length: maxLength ?? null,
-  };
 }

@@ -2,9 +2,9 @@ import { type Route, route } from "../http/handle.ts";
 import type { ConnectDeps } from "./deps.ts";
 import { disconnect } from "./disconnect.ts";
 import { finish } from "./finish.ts";
-import { availableFields, testConnection } from "./inspect.ts";
+import { testConnection } from "./inspect.ts";
 import { redirect } from "./redirect.ts";
-import { callbackInput, configInput, fieldsInput, redirectInput, startInput } from "./schemas.ts";
+import { callbackInput, configInput, redirectInput, startInput } from "./schemas.ts";
 import { start } from "./start.ts";
 
 export function connectRoutes(deps: ConnectDeps): Route[] {
@@ -37,15 +37,6 @@ export function connectRoutes(deps: ConnectDeps): Route[] {
       schema: configInput,
       run: async ({ input, user }) => ({ body: await testConnection(deps, user, input) }),
     }),
-    ...(["GET", "POST"] as const).map((method) =>
-      route({
-        method,
-        path: "/available-fields",
-        auth: "user",
-        schema: fieldsInput,
-        run: async ({ input, user }) => ({ body: await availableFields(deps, user, input) }),
-      }),
-    ),
     route({
       method: "POST",
       path: "/disconnect",

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ENTITY_TYPES, PROVIDER_IDS } from "../crm/contract.ts";
+import { PROVIDER_IDS } from "../crm/contract.ts";
 
 const secretText = z
   .string()
@@ -40,10 +40,7 @@ export const callbackInput = z
 
 export const configInput = z.object({ config_id: z.uuid() });
 
-export const fieldsInput = z.object({ config_id: z.uuid(), entity_type: z.enum(ENTITY_TYPES) });
-
 export type StartInput = z.infer<typeof startInput>;
 export type RedirectInput = z.infer<typeof redirectInput>;
 export type CallbackInput = z.infer<typeof callbackInput>;
 export type ConfigInput = z.infer<typeof configInput>;
-export type FieldsInput = z.infer<typeof fieldsInput>;

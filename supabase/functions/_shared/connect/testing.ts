@@ -41,6 +41,8 @@ export class FakeDatabase {
     stages: unknown[];
     owners: unknown[];
   }[] = [];
+  /** Of the CRM, by connection and entity. */
+  fields = new Map<string, unknown>();
   status = "connected";
   /** Of the call that changed something last. */
   headers: Record<string, string | null> = {};
@@ -106,6 +108,10 @@ export class FakeDatabase {
       const [a, t, m, s, o] = [account, tokens, mappings, stages, owners].map((text) => JSON.parse(String(text)));
       this.connections.push({ actor: String(actor), account: a, tokens: t, mappings: m, stages: s, owners: o });
       return [{ config_id: CONFIG }];
+    },
+    "private.crm_keep_fields": ([config, entity, fields]) => {
+      this.fields.set(`${config} ${entity}`, JSON.parse(String(fields)));
+      return [];
     },
     "private.crm_disconnect": ([actor]) => {
       this.#require(String(actor), "admin");

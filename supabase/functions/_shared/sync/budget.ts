@@ -2,9 +2,9 @@ import type { EntityType } from "../crm/contract.ts";
 import type { Checkpoint, Phase } from "./checkpoint.ts";
 import type { Slice } from "./slice.ts";
 
-/** Every slice gets something done; afterwards time and records are bounded. */
-export function spent({ deps, recordsRead, remainingMs }: Slice): boolean {
-  return recordsRead > 0 && (remainingMs() <= 0 || recordsRead >= deps.limits.sliceRecords);
+/** Every slice gets something done; afterwards time, records and the work of transforms are bounded. */
+export function spent({ deps, recordsRead, remainingMs, transforms }: Slice): boolean {
+  return recordsRead > 0 && (remainingMs() <= 0 || recordsRead >= deps.limits.sliceRecords || transforms.tired());
 }
 
 /**

@@ -14,7 +14,7 @@ import { wantedBy } from "./wanted.ts";
  */
 export async function mergeNamed(slice: Slice, { entity }: Place): Promise<EntityEnd> {
   const { deps, run, crm } = slice;
-  const plan = planFor(slice, entity);
+  const plan = await planFor(slice, entity);
   slice.gate.purpose = "incremental";
   const wanted = wantedBy(slice, entity);
   const limit = Math.min(crm.batch.fetch, deps.limits.mergeRecords);

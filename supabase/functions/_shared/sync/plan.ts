@@ -1,16 +1,31 @@
 import type { CrmRecord, EntityType } from "../crm/contract.ts";
-import { compilePlan, type MappingPlan, type MergeRecord, type Rejection } from "./mapping/plan.ts";
+import { compilePlan, type MappingPlan, type MergeRecord, type Rejection, reads } from "./mapping/plan.ts";
+import type { Transforms } from "./mapping/transform/index.ts";
 import { CRM_NAMES } from "./names.ts";
+import { waiting } from "./prepare.ts";
+import { patiently } from "./retry.ts";
 import { excludedFields } from "./rules.ts";
 import type { Slice } from "./slice.ts";
 
-export function planFor({ claim }: Slice, entity: EntityType): MappingPlan {
+export async function planFor(slice: Slice, entity: EntityType): Promise<MappingPlan> {
+  const { claim } = slice;
   const country = claim.settings.sync_rules?.phone_country;
+  const transforms = await slice.transforms.open();
   return compilePlan(entity, claim.mappings, claim.stages, {
     crmName: CRM_NAMES[claim.crm_provider],
     phoneCountry: typeof country === "string" ? country : undefined,
     exclude: excludedFields(claim.settings.sync_rules, entity),
+    transforms,
+    knownFields: await knownFields(slice, entity, transforms),
   });
+}
+
+/** The CRM is asked for its fields only where a transform reads some by name: a name may be misspelt, or mean something else. */
+async function knownFields(slice: Slice, entity: EntityType, transforms: Transforms): Promise<Set<string>> {
+  const rows = slice.claim.mappings.filter((row) => row.entity_type === entity && reads(row.sync_direction));
+  if (rows.every((row) => transforms.fieldsUsed(row).length === 0)) return new Set();
+  const fields = await patiently(waiting(slice), () => slice.session.use((one) => slice.crm.describe(one, entity)));
+  return new Set(fields.map(({ name }) => name));
 }
 
 export function mapAll(

@@ -15,7 +15,7 @@ import type { Page } from "./store.ts";
 /** Reads an entity from a place on and merges it page by page, until it is done or the slice's budget is. */
 export async function pullEntity(slice: Slice, place: Place): Promise<EntityEnd> {
   if (spent(slice)) return "out_of_budget";
-  const plan = planFor(slice, place.entity);
+  const plan = await planFor(slice, place.entity);
   const noted = new Set<string>();
   let pages: ReadAhead | undefined;
   try {

@@ -11,6 +11,7 @@ import { prepare } from "./prepare.ts";
 import { NOTHING_SENT } from "./push/results.ts";
 import { keepSession, type SessionKeeper } from "./session.ts";
 import type { Claim, MergeCounts, PushCounts, RunRef, SyncStore } from "./store.ts";
+import { keepTransforms, type TransformKeeper } from "./transforms.ts";
 import { isRewinding, rewind } from "./undo.ts";
 
 export interface SliceLimits {
@@ -45,6 +46,7 @@ export interface Slice {
   crm: CrmProvider;
   session: SessionKeeper;
   gate: Gate;
+  transforms: TransformKeeper;
   /** As of the last page or batch that is done; null before the first of the run. */
   checkpoint: Checkpoint | null;
   /** A field, an entity or the owners were left out, so the run cannot end as a success. Failed records the database counts itself. */
@@ -73,7 +75,10 @@ export async function runSlice(
   const slice = openSlice(claim.operation === "plan" ? dryRun(own) : own, claim);
   const stopBeating = keepLease(slice);
   const began = deps.now().getTime();
-  const ending = await worked(slice).finally(stopBeating);
+  const ending = await worked(slice).finally(() => {
+    stopBeating();
+    slice.transforms.close();
+  });
   log.info("slice ended", {
     ending,
     ...slice.counts,
@@ -100,6 +105,7 @@ function openSlice(deps: SliceDeps, claim: Claim): Slice {
     crm,
     session: keepSession({ store, provider: crm, now: deps.now, gate }),
     gate,
+    transforms: keepTransforms(claim.mappings),
     checkpoint,
     partial: checkpoint?.partial ?? false,
     counts: NOTHING,

@@ -24,6 +24,7 @@ const mapping = z.object({
   ]),
   sync_direction: z.enum(["push", "pull", "bidirectional", "none"]),
   is_required: z.boolean(),
+  transform_function: z.string().nullish(),
 });
 
 const stage = z.object({
@@ -33,7 +34,20 @@ const stage = z.object({
   stage_key: z.string(),
 });
 
-const claimed = z.object({
+/** How a connection wants its records. */
+export const connectionRules = z.object({
+  mappings: z.array(mapping),
+  stages: z.array(stage),
+  settings: z.object({
+    sync_rules: z.record(z.string(), z.unknown()).nullable(),
+    conflict_resolution: z.string(),
+    sync_direction: z.enum(["push", "pull", "bidirectional"]),
+    /** The CRM's id of the person who connected, as owner of records. */
+    crm_user: z.string().nullish(),
+  }),
+});
+
+const claimed = connectionRules.extend({
   operation_id: z.string(),
   /** plan: show what a sync would do, and do nothing. */
   operation: z.enum(["sync", "import", "export", "plan", "undo"]),
@@ -49,15 +63,6 @@ const claimed = z.object({
   fence: z.string(),
   slice: z.number(),
   checkpoint: z.record(z.string(), z.unknown()).nullable(),
-  mappings: z.array(mapping),
-  stages: z.array(stage),
-  settings: z.object({
-    sync_rules: z.record(z.string(), z.unknown()).nullable(),
-    conflict_resolution: z.string(),
-    sync_direction: z.enum(["push", "pull", "bidirectional"]),
-    /** The CRM's id of the person who connected, as owner of records. */
-    crm_user: z.string().nullish(),
-  }),
 });
 
 export type Claim = z.infer<typeof claimed>;

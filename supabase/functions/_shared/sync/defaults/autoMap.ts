@@ -1,5 +1,7 @@
-import type { CrmField, EntityType } from "../../crm/contract.ts";
-import { APP_FIELDS, type AppFieldKind } from "../appFields.ts";
+import type { CrmField, EntityType, MappingDataType } from "../../crm/contract.ts";
+import { APP_FIELDS, type AppField, type AppFieldKind } from "../appFields.ts";
+import { likeness, words } from "./similarity.ts";
+import { stageByWord } from "./stages.ts";
 
 export interface Guess {
   app: string;
@@ -7,58 +9,97 @@ export interface Guess {
   reason: string;
 }
 
-const NAME_CONFIDENCE = 0.9;
-const LABEL_CONFIDENCE = 0.8;
-const WORDS_CONFIDENCE = 0.7;
-const ENOUGH_WORDS = 0.75;
+/** How far a name, and a label, can be trusted. */
+const NAME = 0.9;
+const LABEL = 0.8;
+const BOTH = 0.95;
+/** Names that are less alike than this have a word in common at most. */
+const ALIKE = 0.75;
+/** A value that does not fit keeps its whole record out, so a person has to look at such a pair first. */
+const SOME_OPTIONS = 0.6;
+const LOOSE_TYPE = 0.95;
 
-/** Which CRM types a column can take without a person looking at it first. */
-const FITS: Partial<Record<AppFieldKind, ReadonlySet<string>>> = {
-  text: new Set(["string", "picklist", "phone", "email", "url"]),
-  integer: new Set(["number"]),
-  decimal: new Set(["number"]),
-  date: new Set(["date", "datetime"]),
-  email: new Set(["email", "string"]),
-  phone: new Set(["phone", "string"]),
-  url: new Set(["url", "string"]),
-  list: new Set(["array"]),
+type Fit = Partial<Record<MappingDataType, number>>;
+
+/** Which CRM types a column can take without a person looking at it first, and how well. */
+const FITS: Partial<Record<AppFieldKind, Fit>> = {
+  text: { string: 1, picklist: 1, phone: LOOSE_TYPE, email: LOOSE_TYPE, url: LOOSE_TYPE },
+  integer: { number: 1 },
+  decimal: { number: 1 },
+  date: { date: 1, datetime: LOOSE_TYPE },
+  email: { email: 1, string: LOOSE_TYPE },
+  phone: { phone: 1, string: LOOSE_TYPE },
+  url: { url: 1, string: LOOSE_TYPE },
+  currency: { picklist: 1, string: LOOSE_TYPE },
+  choice: { picklist: 1 },
+  stage: { picklist: 1 },
+  list: { array: 1 },
 };
 
-/** The free column whose name is that of the field, or of its label, or nearly so; null when nothing is close. */
-export function guess(entity: EntityType, field: CrmField, taken: ReadonlySet<string>): Guess | null {
-  const free = Object.entries(APP_FIELDS[entity]).filter(
-    ([app, column]) => !taken.has(app) && FITS[column.kind]?.has(field.type),
-  );
-  const guesses = free.flatMap(([app]) => alike(app, field) ?? []);
-  return guesses.sort((a, b) => b.confidence - a.confidence)[0] ?? null;
+/** What people call a column beside its own name. */
+const ALSO_CALLED: Readonly<Record<string, readonly string[]>> = {
+  employee_count: ["employees", "number of employees"],
+  founded_year: ["founded", "year founded"],
+  estimated_value: ["amount", "deal value"],
+  expected_close_date: ["close date"],
+  first_name: ["given name"],
+  last_name: ["surname", "family name"],
+  lifecycle: ["lifecycle stage"],
+  mobile: ["mobile phone", "cell phone"],
+  phone: ["telephone", "phone number"],
+  stage_key: ["stage", "sales stage", "deal stage"],
+  title: ["job title", "position"],
+  website: ["web site", "homepage"],
+};
+
+/** Every column that the field may be, however sure that is. */
+export function guesses(entity: EntityType, field: CrmField): Guess[] {
+  return Object.entries(APP_FIELDS[entity]).flatMap(([app, column]) => {
+    const type = FITS[column.kind]?.[field.type];
+    const named = namedLike(app, field);
+    const options = optionsFit(column, field);
+    if (type === undefined || named === null || options === null) return [];
+    const confidence = Math.round(named.trust * type * options.trust * 100) / 100;
+    return [{ app, confidence, reason: named.reason + options.reason }];
+  });
 }
 
-function alike(app: string, field: CrmField): Guess | null {
-  const ours = words(app);
-  if (same(ours, words(field.name))) return { app, confidence: NAME_CONFIDENCE, reason: `Same name as ${app}` };
-  if (same(ours, words(field.label))) return { app, confidence: LABEL_CONFIDENCE, reason: `Its label says ${app}` };
-  if (overlap(ours, words(field.label)) < ENOUGH_WORDS) return null;
-  return { app, confidence: WORDS_CONFIDENCE, reason: `Its label "${field.label}" is close to ${app}` };
+interface Evidence {
+  /** 0 to 1. */
+  trust: number;
+  reason: string;
 }
 
-/** `Lead_Source__c`, "Lead Source" and `leadSource` are the same two words. */
-function words(name: string): string[] {
-  return name
-    .replace(/__c$/i, "")
-    .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
-    .toLowerCase()
-    .split(/[^a-z0-9]+/)
-    .filter((word) => word !== "");
+function namedLike(app: string, { name, label }: CrmField): Evidence | null {
+  const called = [app, ...(ALSO_CALLED[app] ?? [])].map(words);
+  const byName = Math.max(...called.map((ours) => likeness(ours, words(name))));
+  const byLabel = Math.max(...called.map((ours) => likeness(ours, words(label))));
+  if (byName === 1 && byLabel === 1) return { trust: BOTH, reason: `Its name and its label say ${app}` };
+  if (byName >= ALIKE && byName * NAME >= byLabel * LABEL) {
+    return { trust: byName * NAME, reason: `Its name "${name}" ${byName === 1 ? "says" : "is close to"} ${app}` };
+  }
+  if (byLabel < ALIKE) return null;
+  return { trust: byLabel * LABEL, reason: `Its label "${label}" ${byLabel === 1 ? "says" : "is close to"} ${app}` };
 }
 
-function same(a: readonly string[], b: readonly string[]): boolean {
-  return a.length > 0 && a.join("") === b.join("");
+/** Where only certain values fit, those that the CRM offers have to be among them. */
+function optionsFit(column: AppField, { options = [] }: CrmField): Evidence | null {
+  const isOurs = KNOWN_OPTION[column.kind]?.(column);
+  if (isOurs === undefined) return { trust: 1, reason: "" };
+  const ours = options.filter(({ value, label }) => isOurs(value) || (column.kind === "stage" && isOurs(label))).length;
+  if (ours === 0) return null;
+  if (ours === options.length) return { trust: 1, reason: "; all its options are known here" };
+  const share = ours / options.length;
+  return { trust: share * SOME_OPTIONS, reason: `; only ${ours} of its ${options.length} options are known here` };
 }
 
-function overlap(a: readonly string[], b: readonly string[]): number {
-  const shared = a.filter((word) => b.includes(word)).length;
-  return (2 * shared) / (a.length + b.length || 1);
-}
+const KNOWN_OPTION: Partial<Record<AppFieldKind, (column: AppField) => (option: string) => boolean>> = {
+  choice:
+    ({ choices = [] }) =>
+    (option) =>
+      choices.includes(option.trim().toLowerCase()),
+  stage: () => (option) => stageByWord(option) !== null,
+};
 
 /** The name of a custom field under custom_fields: `Engage_Date__c` becomes `engage_date`. */
 export function customName(field: CrmField): string {

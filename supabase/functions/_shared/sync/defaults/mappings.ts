@@ -1,7 +1,7 @@
 import type { CrmField, EntityType, ProviderId } from "../../crm/contract.ts";
 import { appField } from "../appFields.ts";
-import { formatSource } from "../mapping/source.ts";
-import { customName, guess } from "./autoMap.ts";
+import { formatSource, sourceParts } from "../mapping/source.ts";
+import { customName, guesses } from "./autoMap.ts";
 import { HUBSPOT_PAIRS } from "./hubspot.ts";
 import type { KnownPair, KnownPairs, ProposedMapping } from "./rows.ts";
 import { SALESFORCE_PAIRS } from "./salesforce.ts";
@@ -12,31 +12,68 @@ const CUSTOM_CONFIDENCE = 0.6;
 /** More would make a query longer than Salesforce takes in an address; the rest can be mapped by hand. */
 const CUSTOM_MAX = 60;
 
+/** A guess about which we are less sure than this is for a person to look at, not for a connection to begin with. */
+const SURE_ENOUGH = 0.6;
+/** Nothing is proposed below. */
+const WORTH_A_LOOK = 0.4;
+
 /** What to map when an account is connected: only fields that the CRM shows, each with how sure we are and why. */
 export function defaultMappings(
   provider: ProviderId,
   entity: EntityType,
   fields: readonly CrmField[],
 ): ProposedMapping[] {
-  const proposer = new Proposer(entity, fields);
-  for (const pair of KNOWN[provider][entity]) proposer.addKnown(pair);
-  for (const field of fields) proposer.addGuess(field);
-  for (const field of fields) proposer.addCustom(field);
+  return proposed(provider, new Proposer(entity, fields, []), SURE_ENOUGH);
+}
+
+/** What else could be mapped: nothing that a mapping has already, be it switched off. The surest first. */
+export function autoMap(
+  provider: ProviderId,
+  entity: EntityType,
+  fields: readonly CrmField[],
+  existing: readonly ExistingMapping[],
+): ProposedMapping[] {
+  const rows = existing.filter((row) => row.entity_type === entity);
+  const found = proposed(provider, new Proposer(entity, fields, rows), WORTH_A_LOOK);
+  return found.sort((a, b) => b.confidence - a.confidence || compare(a.app_field, b.app_field));
+}
+
+export type ExistingMapping = Pick<ProposedMapping, "entity_type" | "crm_field" | "app_field" | "sync_direction">;
+
+function proposed(provider: ProviderId, proposer: Proposer, atLeast: number): ProposedMapping[] {
+  for (const pair of KNOWN[provider][proposer.entity]) proposer.addKnown(pair);
+  proposer.addGuesses(atLeast);
+  proposer.addCustoms();
   return proposer.rows;
+}
+
+function fieldsOf(rows: readonly ExistingMapping[]): string[] {
+  return rows.flatMap((row) => sourceParts(row.crm_field).map(({ field }) => field));
+}
+
+/** By code unit: the same everywhere, whatever the language of the machine. */
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }
 
 /** Proposals so far; a column of ours and a field of theirs are used once, but for the pairs we know. */
 class Proposer {
   readonly rows: ProposedMapping[] = [];
-  readonly #entity: EntityType;
+  readonly entity: EntityType;
+  readonly #fields: readonly CrmField[];
   readonly #byName: ReadonlyMap<string, CrmField>;
-  readonly #usedFields = new Set<string>();
-  readonly #usedColumns = new Set<string>();
-  #customs = 0;
+  readonly #usedFields: Set<string>;
+  /** Those that a mapping may write to, or that a person has switched off. */
+  readonly #heldFields: ReadonlySet<string>;
+  readonly #usedColumns: Set<string>;
 
-  constructor(entity: EntityType, fields: readonly CrmField[]) {
-    this.#entity = entity;
+  constructor(entity: EntityType, fields: readonly CrmField[], existing: readonly ExistingMapping[]) {
+    this.entity = entity;
+    this.#fields = fields;
     this.#byName = new Map(fields.map((field) => [field.name.toLowerCase(), field]));
+    this.#usedFields = new Set(fieldsOf(existing));
+    this.#heldFields = new Set(fieldsOf(existing.filter((row) => row.sync_direction !== "pull")));
+    this.#usedColumns = new Set(existing.map((row) => row.app_field));
   }
 
   addKnown({ crm, app, pull }: KnownPair): void {
@@ -47,7 +84,9 @@ class Proposer {
       return field === undefined ? [] : [[part, field] as const];
     });
     const [first] = found;
-    if (first === undefined) return;
+    if (first === undefined || this.#usedColumns.has(app)) return;
+    // What only comes from the CRM may come twice.
+    if (pull !== true && found.some(([, field]) => this.#heldFields.has(field.name))) return;
     const readOnly = pull === true || found.some(([, field]) => field.readOnly);
     const source =
       typeof crm === "string"
@@ -61,16 +100,33 @@ class Proposer {
     for (const [, field] of found) this.#usedFields.add(field.name);
   }
 
-  addGuess(field: CrmField): void {
-    if (this.#usedFields.has(field.name)) return;
-    const best = guess(this.#entity, field, this.#usedColumns);
-    if (best !== null) this.#add(field, best.app, best.confidence, best.reason);
+  /** The surest pair first, so that the order of the CRM's fields decides nothing. */
+  addGuesses(atLeast: number): void {
+    const pairs = this.#fields.flatMap((field) => guesses(this.entity, field).map((guess) => ({ field, guess })));
+    const ranked = pairs.sort(
+      (a, b) =>
+        b.guess.confidence - a.guess.confidence ||
+        compare(a.field.name, b.field.name) ||
+        compare(a.guess.app, b.guess.app),
+    );
+    for (const { field, guess } of ranked) {
+      const enough = field.custom ? Math.max(atLeast, CUSTOM_CONFIDENCE) : atLeast;
+      const free = !this.#usedFields.has(field.name) && !this.#usedColumns.has(guess.app);
+      if (free && guess.confidence >= enough) this.#add(field, guess.app, guess.confidence, guess.reason);
+    }
   }
 
-  addCustom(field: CrmField): void {
-    if (!field.custom || this.#usedFields.has(field.name) || this.#customs >= CUSTOM_MAX) return;
-    this.#customs += 1;
-    this.#add(field, this.#customTarget(field), CUSTOM_CONFIDENCE, "Custom field of your CRM, kept under its own name");
+  addCustoms(): void {
+    const room = CUSTOM_MAX - [...this.#usedColumns].filter((column) => column.startsWith("custom_fields.")).length;
+    const free = this.#fields.filter((field) => field.custom && !this.#usedFields.has(field.name));
+    for (const field of free.slice(0, Math.max(0, room))) {
+      this.#add(
+        field,
+        this.#customTarget(field),
+        CUSTOM_CONFIDENCE,
+        "Custom field of your CRM, kept under its own name",
+      );
+    }
   }
 
   #customTarget(field: CrmField): string {
@@ -83,9 +139,9 @@ class Proposer {
   #add(field: Pick<CrmField, "name" | "type" | "readOnly">, app: string, confidence: number, reason: string): void {
     this.#usedFields.add(field.name);
     this.#usedColumns.add(app);
-    const column = appField(this.#entity, app);
+    const column = appField(this.entity, app);
     this.rows.push({
-      entity_type: this.#entity,
+      entity_type: this.entity,
       crm_field: field.name,
       app_field: app,
       data_type: field.type,

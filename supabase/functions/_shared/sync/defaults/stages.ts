@@ -22,6 +22,11 @@ const BY_PROBABILITY: readonly (readonly [number, StageKey])[] = [
 
 const BY_RANK: readonly StageKey[] = ["lead", "prospect", "opportunity", "proposal", "negotiation"];
 
+const CLOSED: readonly (readonly [RegExp, StageKey])[] = [
+  [/\bwon\b/, "won"],
+  [/\blost\b/, "lost"],
+];
+
 /** A proposal for the stage mapping of a connection: closed stages by their flags, open ones by name, then probability, then rank. */
 export function defaultStageMap(stages: readonly CrmStage[]): ProposedStage[] {
   return stages.map((stage) => ({
@@ -36,12 +41,17 @@ export function defaultStageMap(stages: readonly CrmStage[]): ProposedStage[] {
 
 function keyOf(stage: CrmStage, all: readonly CrmStage[]): StageKey {
   if (stage.closed) return stage.won ? "won" : "lost";
-  return byWord(stage.label) ?? byProbability(stage.probability) ?? byRank(stage, all);
+  return byWord(stage.label, BY_WORD) ?? byProbability(stage.probability) ?? byRank(stage, all);
 }
 
-function byWord(label: string): StageKey | null {
+/** The stage that a name speaks of, closed ones included. */
+export function stageByWord(label: string): StageKey | null {
+  return byWord(label, CLOSED) ?? byWord(label, BY_WORD);
+}
+
+function byWord(label: string, table: typeof BY_WORD): StageKey | null {
   const name = label.toLowerCase();
-  return BY_WORD.find(([pattern]) => pattern.test(name))?.[1] ?? null;
+  return table.find(([pattern]) => pattern.test(name))?.[1] ?? null;
 }
 
 function byProbability(probability: number | null): StageKey | null {

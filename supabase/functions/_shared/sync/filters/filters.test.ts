@@ -24,7 +24,7 @@ const TERMS: FilterTerms = {
     row("client_contact", "street=address,city=city", "object"),
     row("custom_fields.flag", "flag", "boolean"),
     row("custom_fields.signed", "signed", "datetime"),
-    { ...row("notes", "notes"), transform_function: "value" } as MappingRow,
+    { ...row("notes", "notes"), transform_function: "value" },
     { ...row("description", "description"), entity_type: "accounts" },
   ],
   stages: [

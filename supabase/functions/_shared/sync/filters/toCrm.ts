@@ -10,7 +10,7 @@ import { checkedValue, OPERATORS } from "./values.ts";
 
 export interface FilterTerms {
   entity: EntityType;
-  mappings: readonly (MappingRow & { transform_function?: string | null })[];
+  mappings: readonly MappingRow[];
   stages: readonly StageRow[];
   /** The CRM's id of the person who connected; null where it is not known. */
   currentUser: string | null;

@@ -73,6 +73,55 @@ describe("every conversion", () => {
   });
 });
 
+describe("the table of types in docs/api.md, from the CRM", () => {
+  const into = (dataType: (typeof DATA_TYPES)[number], value: unknown) => {
+    const converted = converter("custom", dataType, {})(value);
+    return converted instanceof Misfit ? converted.code : converted;
+  };
+
+  it.each<[(typeof DATA_TYPES)[number], unknown, unknown]>([
+    ["string", " a ", "a"],
+    ["string", 1.5, "1.5"],
+    ["string", true, "true"],
+    ["string", ["a", "b"], "a; b"],
+    ["string", { a: 1 }, "not_text"],
+    ["number", "1,234.5", 1234.5],
+    ["number", true, 1],
+    ["number", "ten", "not_a_number"],
+    ["boolean", "Yes", true],
+    ["boolean", 0, false],
+    ["boolean", "f", false],
+    ["boolean", "maybe", "not_a_boolean"],
+    ["date", "2026-03-01T23:30:00-02:00", "2026-03-02"],
+    ["date", "soon", "not_a_date"],
+    ["datetime", "2026-03-01", "2026-03-01T00:00:00.000Z"],
+    ["datetime", "2026-03-01T10:00:00", "2026-03-01T10:00:00.000Z"],
+    ["datetime", "2026-13-01", "not_a_date"],
+    ["array", "b;a;b", ["a", "b"]],
+    ["array", '["b","a"]', ["a", "b"]],
+    ["array", 7, ["7"]],
+    ["object", '{"b":1,"a":2}', { a: 2, b: 1 }],
+    ["object", "text", "not_an_object"],
+    ["object", [1], "not_an_object"],
+    ["picklist", " Hot ", "Hot"],
+    ["email", "Ada@Example.com", "ada@example.com"],
+    ["phone", "+1 415 555 2671", "+14155552671"],
+    ["url", "https://a.example/?b", "https://a.example/?b"],
+  ])("%s takes %j as %j", (dataType, value, expected) => {
+    expect(into(dataType, value)).toEqual(expected);
+  });
+
+  it.each(DATA_TYPES)("empty is empty for %s", (dataType) => {
+    for (const empty of [null, undefined, "", "  "]) expect(into(dataType, empty)).toBeNull();
+  });
+
+  it("a column with fixed choices takes those only, in any case", () => {
+    const choose = converter({ kind: "choice", choices: ["low", "high"] }, "picklist", {});
+    expect(choose("HIGH")).toBe("high");
+    expect(choose("urgent")).toMatchObject({ code: "not_a_choice" });
+  });
+});
+
 describe("text", () => {
   it("is trimmed, empty text is nothing", () => {
     expect(toText("  Acme \n")).toBe("Acme");

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { CrmRecord, EntityType } from "../../crm/contract.ts";
 import { compilePlan, type MappingRow } from "./plan.ts";
+import { openTransforms } from "./transform/index.ts";
 
 const row = (crm_field: string, app_field: string, more: Partial<MappingRow> = {}): MappingRow => ({
   entity_type: "opportunities",
@@ -113,6 +114,62 @@ describe("a CRM record becomes one of ours", () => {
     const stage = (pipeline: string, id: string) =>
       plan.map(record({ Name: "A", StageName: id }, { stage: { pipeline, id } })).record?.values.stage_key;
     expect([stage("p2", "1"), stage("p9", "2"), stage("p9", "1")]).toEqual(["won", "lost", undefined]);
+  });
+});
+
+describe("a transform", () => {
+  const rows = [
+    row("Name", "name", { sync_direction: "pull", transform_function: "value + ' (' + record.Region__c + ')'" }),
+    row("StageName", "stage_key", { data_type: "picklist" }),
+    row("Amount", "estimated_value", {
+      data_type: "number",
+      sync_direction: "pull",
+      transform_function: "Number(value.replace(/[^0-9.]/g, '')) || value.oops.oops",
+    }),
+  ];
+  const plan = async (all: MappingRow[]) => {
+    const options = { crmName: "Salesforce", knownFields: new Set(["Name", "Region__c"]) };
+    return compilePlan("opportunities", all, STAGES, { ...options, transforms: await openTransforms(all) });
+  };
+
+  it("makes the value, which is then converted as any other", async () => {
+    const { map: mapped } = await plan(rows);
+    const one = record({ Name: "Big", Region__c: "North", StageName: "Won", Amount: "EUR 1,200.50" });
+    expect(mapped(one).record?.values).toMatchObject({
+      name: "Big (North)",
+      stage_key: "won",
+      estimated_value: 1200.5,
+    });
+  });
+
+  it("asks for the fields it names, where the CRM has them", async () => {
+    const more = row("Name", "notes", {
+      sync_direction: "pull",
+      transform_function: "record.Missing__c ?? record.Name",
+    });
+    expect((await plan([...rows, more])).crmFields).toEqual(["Name", "StageName", "Amount", "Region__c"]);
+  });
+
+  it("that fails refuses the record, names the field and says where to mend it", async () => {
+    const { map: mapped } = await plan(rows);
+    const { rejected } = mapped(record({ Name: "Big", Region__c: null, StageName: "Won", Amount: "none" }));
+    expect(rejected).toMatchObject({ crm_id: "006A", code: "transform_failed", field: "Amount" });
+    expect(rejected?.message).toBe(
+      "Amount could not be transformed: the expression failed: TypeError: cannot read property 'oops' of undefined. " +
+        "Correct the transform in the field mapping, or the record in Salesforce, then retry the failed records.",
+    );
+  });
+
+  it("is never left out in silence: without a sandbox the record is refused", () => {
+    const { rejected } = map(rows, record({ Name: "Big", StageName: "Won" }));
+    expect(rejected).toMatchObject({ code: "transform_failed", field: "Name" });
+  });
+
+  it("of a field that was not read does nothing", async () => {
+    const { map: mapped } = await plan(rows);
+    expect(mapped(record({ Name: "Big", Region__c: "N", StageName: "Won" })).record?.values).not.toHaveProperty(
+      "estimated_value",
+    );
   });
 });
 

@@ -4,7 +4,9 @@ import type { Json } from "../json.ts";
 import { type Convert, type ConvertOptions, converter } from "./convert.ts";
 import { parseSource, type Source } from "./source.ts";
 import { isClosed, type StageOf, type StageRow, stageLookup } from "./stages.ts";
-import { cleanText, excerpt, Misfit } from "./text.ts";
+import { type Canonical, cleanText, excerpt, Misfit } from "./text.ts";
+import { noSandbox, type TransformFailure } from "./transform/failure.ts";
+import type { Transforms } from "./transform/index.ts";
 
 export interface MappingRow {
   entity_type: EntityType;
@@ -13,6 +15,8 @@ export interface MappingRow {
   data_type: MappingDataType;
   sync_direction: "push" | "pull" | "bidirectional" | "none";
   is_required: boolean;
+  /** JavaScript expression over value and record, for what is read. */
+  transform_function?: string | null;
 }
 
 /** A record as private.crm_merge_page takes it. */
@@ -46,6 +50,21 @@ export interface PlanOptions extends ConvertOptions {
   crmName: string;
   /** App fields that are left out. */
   exclude?: readonly string[];
+  /** Needed where a row has a transform: without it, such a field fits no record. */
+  transforms?: Transforms;
+  /** Fields that the CRM has: of those that only a transform names, the others are not asked for. */
+  knownFields?: ReadonlySet<string>;
+}
+
+/** What one mapping makes of one record, for people to look at. */
+export interface Outcome {
+  crmField: string;
+  appField: string;
+  /** As the CRM sent it; absent where it was not read. */
+  raw?: unknown;
+  /** Ours; absent where there is a misfit or nothing was read. */
+  value?: Json;
+  misfit?: Misfit;
 }
 
 export interface MappingPlan {
@@ -53,6 +72,7 @@ export interface MappingPlan {
   /** What to ask the CRM for. */
   crmFields: string[];
   map(record: CrmRecord): Mapped;
+  explain(record: CrmRecord): Outcome[];
 }
 
 interface Step {
@@ -62,8 +82,11 @@ interface Step {
   appField: string;
   field: AppField | "custom";
   required: boolean;
+  transform: Transform | null;
   convert: Convert;
 }
+
+type Transform = (raw: unknown, fields: CrmRecord["fields"]) => Json | TransformFailure;
 
 interface Problem {
   code: string;
@@ -85,13 +108,14 @@ export function compilePlan(
   const stageOf = stageLookup(stages);
   return {
     entity,
-    crmFields: [...new Set(steps.flatMap((step) => step.source.fields))],
+    crmFields: [...new Set([...steps.flatMap((step) => step.source.fields), ...fieldsOfTransforms(pulled, options)])],
     map: (record) =>
       record.deleted ? { record: tombstone(record) } : mapLive(entity, steps, stageOf, record, options),
+    explain: (record) => steps.map((step) => explained(step, stageOf, record)),
   };
 }
 
-function reads(direction: MappingRow["sync_direction"]): boolean {
+export function reads(direction: MappingRow["sync_direction"]): boolean {
   return direction === "pull" || direction === "bidirectional";
 }
 
@@ -101,7 +125,18 @@ function stepFor(row: MappingRow, options: PlanOptions): Step[] {
   const required = row.is_required || (field !== "custom" && field.required === true);
   const convert = converter(field, row.data_type, options);
   const source = parseSource(row.crm_field);
-  return [{ crmField: row.crm_field, source, appField: row.app_field, field, required, convert }];
+  const transform = row.transform_function ? transformOf(row, options) : null;
+  return [{ crmField: row.crm_field, source, appField: row.app_field, field, required, transform, convert }];
+}
+
+function transformOf(row: MappingRow, { transforms }: PlanOptions): Transform {
+  if (transforms === undefined) return () => noSandbox("it was not opened");
+  return (raw, fields) => transforms.apply(row, raw, fields);
+}
+
+function fieldsOfTransforms(rows: readonly MappingRow[], { transforms, knownFields }: PlanOptions): string[] {
+  const named = rows.flatMap((row) => transforms?.fieldsUsed(row) ?? []);
+  return named.filter((name) => knownFields?.has(name));
 }
 
 function mapLive(
@@ -114,17 +149,37 @@ function mapLive(
   const values: Record<string, Json> = {};
   const problems: Problem[] = [];
   for (const step of steps) {
-    const raw = step.source.value(record.fields);
-    if (raw === undefined && !isStage(step)) continue;
-    const value = isStage(step) ? stageValue(stageOf, record, raw) : step.convert(raw);
+    const value = converted(step, stageOf, record);
     if (value instanceof Misfit)
       problems.push({ code: value.code, text: `${step.crmField} ${value.why}`, field: step.crmField });
-    else if (value === null) setEmpty(values, step, problems);
-    else values[step.appField] = value;
+    else if (value !== undefined) values[step.appField] = value;
   }
   keepClosedOnly(values, steps);
   problems.push(...missingIdentity(entity, values, steps));
   return problems.length > 0 ? { rejected: rejection(record, problems, options) } : { record: live(record, values) };
+}
+
+/** undefined: nothing of it was read. */
+function converted(step: Step, stageOf: StageOf, record: CrmRecord): Canonical | undefined {
+  const raw = step.source.value(record.fields);
+  if (raw === undefined && !isStage(step)) return undefined;
+  const value = isStage(step) ? stageValue(stageOf, record, raw) : ordinaryValue(step, record, raw);
+  if (value !== null || !step.required) return value;
+  return new Misfit("required_missing", `is empty, and ${step.appField} is required`);
+}
+
+function explained(step: Step, stageOf: StageOf, record: CrmRecord): Outcome {
+  const { crmField, appField } = step;
+  const raw = step.source.value(record.fields);
+  const value = converted(step, stageOf, record);
+  const outcome: Outcome = raw === undefined ? { crmField, appField } : { crmField, appField, raw };
+  if (value === undefined) return outcome;
+  return value instanceof Misfit ? { ...outcome, misfit: value } : { ...outcome, value };
+}
+
+function ordinaryValue({ transform, convert }: Step, record: CrmRecord, raw: unknown): ReturnType<Convert> {
+  const value = transform === null ? raw : transform(raw, record.fields);
+  return value instanceof Misfit ? value : convert(value);
 }
 
 function isStage(step: Step): boolean {
@@ -140,18 +195,6 @@ function stageValue(stageOf: StageOf, record: CrmRecord, raw: unknown): string |
   );
 }
 
-function setEmpty(values: Record<string, Json>, step: Step, problems: Problem[]): void {
-  if (step.required) {
-    problems.push({
-      code: "required_missing",
-      text: `${step.crmField} is empty, and ${step.appField} is required`,
-      field: step.crmField,
-    });
-    return;
-  }
-  values[step.appField] = null;
-}
-
 function keepClosedOnly(values: Record<string, Json>, steps: readonly Step[]): void {
   const stage = typeof values.stage_key === "string" ? values.stage_key : null;
   if (isClosed(stage)) return;
@@ -161,7 +204,7 @@ function keepClosedOnly(values: Record<string, Json>, steps: readonly Step[]): v
   }
 }
 
-const IDENTITY = ["last_name", "first_name", "email"];
+export const IDENTITY: readonly [string, ...string[]] = ["last_name", "first_name", "email"];
 
 /** A contact needs a name or an e-mail address, whichever of them the mapping reads. */
 function missingIdentity(entity: EntityType, values: Record<string, Json>, steps: readonly Step[]): Problem[] {
@@ -170,11 +213,15 @@ function missingIdentity(entity: EntityType, values: Record<string, Json>, steps
   return [{ code: "required_missing", text: "neither a name nor an e-mail address is filled in", field }];
 }
 
+const WHERE_TO_MEND: Readonly<Record<string, (crmName: string) => string>> = {
+  unmapped_stage: () => "Add it to the connection's stage mapping",
+  transform_failed: (crmName) => `Correct the transform in the field mapping, or the record in ${crmName}`,
+};
+
 function rejection(record: CrmRecord, problems: readonly Problem[], options: PlanOptions): Rejection {
   const first = problems[0] as Problem;
   const what = problems.map((problem) => problem.text).join("; ");
-  const where =
-    first.code === "unmapped_stage" ? "Add it to the connection's stage mapping" : `Change it in ${options.crmName}`;
+  const where = WHERE_TO_MEND[first.code]?.(options.crmName) ?? `Change it in ${options.crmName}`;
   return {
     crm_id: record.id,
     code: first.code,

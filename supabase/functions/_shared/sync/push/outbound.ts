@@ -23,7 +23,7 @@ export async function outboundOf(slice: Slice, entity: EntityType): Promise<Outb
   const plan = compileOutbound(entity, claim.mappings, claim.stages, fields, {
     crmName: CRM_NAMES[claim.crm_provider],
   });
-  return { entity, inbound: planFor(slice, entity), plan, externalIdField: externalIdField(slice, entity) };
+  return { entity, inbound: await planFor(slice, entity), plan, externalIdField: externalIdField(slice, entity) };
 }
 
 function externalIdField({ claim }: Slice, entity: EntityType): string | undefined {

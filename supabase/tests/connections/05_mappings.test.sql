@@ -1,0 +1,157 @@
+-- What the CRM has, what a new record cannot do without, and who changed a mapping.
+
+begin;
+set local search_path = public, extensions;
+create extension if not exists pgtap with schema extensions;
+
+-- Helpers, the same in every file: people are known by a name, and every attempt runs as one of them.
+create function pg_temp.person(name text) returns uuid language sql immutable as $$ select md5(name)::uuid $$;
+create function pg_temp.sign_up(variadic names text[]) returns void language sql as $$
+  insert into auth.users (id, email, aud, role) select md5(n)::uuid, n || '@example.test', 'authenticated', 'authenticated' from unnest(names) n
+$$;
+-- Runs a statement as a person (or anon, service_role) and answers with its first value, its row count or its SQLSTATE.
+create function pg_temp.try_as(who text, statement text) returns text language plpgsql as $$
+declare
+  answer text;
+  touched bigint;
+  api_role constant text := case when who in ('anon', 'service_role') then who else 'authenticated' end;
+begin
+  perform set_config('request.jwt.claims', json_build_object('sub', case api_role when 'authenticated' then md5(who)::uuid end, 'role', api_role)::text, true);
+  perform set_config('role', api_role, true);
+  if statement ~* '^\s*(select|with)|returning' then
+    execute statement into answer;
+  else
+    execute statement;
+  end if;
+  get diagnostics touched = row_count;
+  perform set_config('role', 'none', true), set_config('request.jwt.claims', '', true);
+  return coalesce(answer, touched || ' rows');
+exception when others then
+  return sqlstate;
+end $$;
+
+select no_plan();
+
+-- A workspace with people and one connected CRM. Set the address the database would call: nothing is sent before a commit.
+select pg_temp.sign_up('owner', 'admin', 'member', 'viewer', 'outsider');
+create temp table w on commit drop as select pg_temp.try_as('owner', $$ select (create_workspace('Acme')).id $$)::uuid as id;
+insert into workspace_members (workspace_id, user_id, role) select w.id, pg_temp.person(r), r from w, unnest('{admin,member,viewer}'::text[]) r;
+select vault.create_secret('http://project.test', 'project_url') where not exists (select from vault.secrets where name = 'project_url');
+select vault.update_secret(id, 'http://project.test') from vault.secrets where name = 'project_url';
+create function pg_temp.connect_crm(provider text, account text) returns uuid language sql as $$
+  select private.crm_connect(pg_temp.person('owner'), (select id from w), provider, 'production',
+    jsonb_build_object('external_account_id', account, 'external_account_name', account, 'instance_url', 'https://' || account || '.example', 'user_id', '1', 'user_email', 'o@x.example'),
+    '{"access_token": "at", "refresh_token": "rt", "expires_at": null, "scopes": []}',
+    '[{"entity_type": "accounts", "crm_field": "Name", "app_field": "name"}, {"entity_type": "accounts", "crm_field": "Website", "app_field": "website"},
+      {"entity_type": "contacts", "crm_field": "FirstName", "app_field": "first_name"}, {"entity_type": "contacts", "crm_field": "LastName", "app_field": "last_name"},
+      {"entity_type": "contacts", "crm_field": "Email", "app_field": "email"}, {"entity_type": "contacts", "crm_field": "Title", "app_field": "title"},
+      {"entity_type": "contacts", "crm_field": "Phone", "app_field": "phone"},
+      {"entity_type": "opportunities", "crm_field": "Name", "app_field": "name"}, {"entity_type": "opportunities", "crm_field": "StageName", "app_field": "stage_key"}]',
+    '[{"crm_pipeline_id": "", "crm_stage_id": "Won", "crm_stage_label": "Won", "stage_key": "won", "crm_probability": 100, "position": 1}]',
+    '[{"crm_user_id": "U1", "email": "MEMBER@example.test", "name": "Mem Ber"}, {"crm_user_id": "U2", "email": "else@where.test", "name": "Else Where"}]')
+$$;
+
+create temp table c on commit drop as select pg_temp.connect_crm('salesforce', 'org1') as id;
+create temp table d on commit drop as select pg_temp.connect_crm('hubspot', 'portal1') as id;
+create function pg_temp.field(name text, more jsonb default '{}') returns jsonb language sql as $$
+  select jsonb_build_object('name', name, 'label', initcap(name), 'type', 'string', 'crm_type', 'string', 'required', false, 'read_only', false,
+    'custom', false, 'options', null, 'max_length', null) || more
+$$;
+create function pg_temp.missing(connection uuid, who text default 'viewer') returns text language sql as $$
+  select coalesce(pg_temp.try_as(who, format($q$ select coalesce(string_agg(entity_type || ' ' || side || ' ' || field, ', ' order by entity_type, side, field), 'nothing')
+    from crm_unmapped_required_fields where config_id = %L $q$, connection)), 'nothing')
+$$;
+
+-- Fields
+select private.crm_keep_fields((select id from c), 'accounts', jsonb_build_array(
+  pg_temp.field('Name', '{"required": true}'), pg_temp.field('Website', '{"type": "url", "max_length": 255}'), pg_temp.field('Gone')));
+select private.crm_keep_fields((select id from c), 'contacts', jsonb_build_array(pg_temp.field('LastName')));
+update crm_available_fields set refreshed_at = '2020-01-01' where config_id = (select id from c);
+select private.crm_keep_fields((select id from c), 'accounts', jsonb_build_array(
+  pg_temp.field('Rating', '{"type": "picklist", "options": [{"value": "Hot", "label": "Hot"}]}'), pg_temp.field('Name', '{"label": "Firm", "required": true}'),
+  pg_temp.field('Website'), pg_temp.field('Name', '{"label": "Twice"}')));
+select results_eq($$ select name, label, type, options, max_length, position, refreshed_at = now() from crm_available_fields where config_id = (select id from c) and entity_type = 'accounts' order by position $$,
+  $$ values ('Rating', 'Rating', 'picklist', '[{"value": "Hot", "label": "Hot"}]'::jsonb, null::int, 1, true), ('Name', 'Firm', 'string', null, null, 2, true), ('Website', 'Website', 'string', null, null, 3, true) $$,
+  'a description takes the place of the one before: fields come, change and go, in the order of the CRM');
+select is((select refreshed_at from crm_available_fields where config_id = (select id from c) and entity_type = 'contacts'), '2020-01-01'::timestamptz, 'of its entity only');
+select lives_ok($$ select private.crm_keep_fields(gen_random_uuid(), 'accounts', jsonb_build_array(pg_temp.field('Name'))) $$, 'a connection that is gone meanwhile keeps nothing');
+select is(pg_temp.try_as('viewer', 'select count(*) from crm_available_fields'), '4', 'everybody in the workspace reads them');
+select is(pg_temp.try_as('outsider', 'select count(*) from crm_available_fields'), '0', 'nobody else');
+select is(pg_temp.try_as('admin', 'delete from crm_available_fields'), '42501', 'and nobody writes them');
+
+-- Required fields without a mapping
+select is(pg_temp.missing((select id from c)), 'nothing', 'what is required is mapped');
+update crm_field_mappings set sync_direction = 'pull' where config_id = (select id from c) and entity_type = 'accounts' and app_field = 'name';
+select is(pg_temp.missing((select id from c)), 'accounts crm Name', 'a field the CRM requires is not filled by what only comes from there');
+update crm_field_mappings set sync_direction = 'push' where config_id = (select id from c) and entity_type = 'accounts' and app_field = 'name';
+select is(pg_temp.missing((select id from c)), 'accounts app name', 'nor one of ours by what only goes there');
+update crm_field_mappings set sync_direction = 'none' where config_id = (select id from c) and entity_type = 'accounts' and app_field = 'name';
+select is(pg_temp.missing((select id from c)), 'accounts app name, accounts crm Name', 'one that is switched off fills neither');
+select is(pg_temp.missing((select id from d)), 'nothing', 'every connection by itself');
+select is(pg_temp.missing((select id from c), 'outsider'), 'nothing', 'strangers see nothing of it');
+update crm_sync_configs set sync_direction = 'push' where id = (select id from c);
+select is(pg_temp.missing((select id from c)), 'accounts crm Name', 'a connection that only pushes needs no field of ours');
+update crm_sync_configs set sync_direction = 'pull' where id = (select id from c);
+select is(pg_temp.missing((select id from c)), 'accounts app name', 'one that only reads needs no field of the CRM');
+update crm_sync_configs set sync_direction = 'bidirectional', sync_rules = '{"create_in_crm": false}' where id = (select id from c);
+select is(pg_temp.missing((select id from c)), 'accounts app name', 'nor does one that creates nothing there');
+update crm_sync_configs set sync_rules = '{"create_when_missing": false}' where id = (select id from c);
+select is(pg_temp.missing((select id from c)), 'accounts crm Name', 'or here');
+update crm_sync_configs set sync_rules = '{}', sync_entities = '{contacts}' where id = (select id from c);
+select is(pg_temp.missing((select id from c)), 'nothing', 'an entity that is not synced needs nothing');
+update crm_sync_configs set sync_entities = '{accounts,contacts,opportunities}' where id = (select id from c);
+update crm_field_mappings set sync_direction = 'bidirectional' where config_id = (select id from c);
+update crm_sync_configs set sync_rules = '{"accounts": {"exclude_fields": ["name"]}}' where id = (select id from c);
+select is(pg_temp.missing((select id from c)), 'accounts app name, accounts crm Name', 'an excluded field is as good as unmapped');
+update crm_sync_configs set sync_rules = '{}' where id = (select id from c);
+select private.crm_keep_fields((select id from c), 'contacts', jsonb_build_array(pg_temp.field('MailingCity', '{"required": true}'), pg_temp.field('Id', '{"required": true, "read_only": true}')));
+select is(pg_temp.missing((select id from c)), 'contacts crm MailingCity', 'what nobody can set is not asked for');
+insert into crm_field_mappings (config_id, entity_type, crm_field, app_field, data_type) select id, 'contacts', 'street=MailingStreet, city = MailingCity', 'preferences', 'object' from c;
+select is(pg_temp.missing((select id from c)), 'nothing', 'a part of an object counts as mapped');
+delete from crm_field_mappings where config_id = (select id from c) and entity_type = 'contacts' and app_field in ('first_name', 'last_name');
+select is(pg_temp.missing((select id from c)), 'nothing', 'a person is known by an e-mail address');
+delete from crm_field_mappings where config_id = (select id from c) and entity_type = 'contacts' and app_field = 'email';
+select is(pg_temp.missing((select id from c)), 'contacts app last_name', 'or by a name, and needs one of them');
+
+-- Who changed a mapping
+create function pg_temp.audit(of_action text) returns setof text language sql as $$
+  select format('%s %s', (select p from unnest('{owner,admin,member}'::text[]) p where pg_temp.person(p) = a.actor_id), a.detail)
+  from crm_audit_log a where a.action = of_action and a.config_id = (select id from c) order by a.detail::text
+$$;
+select is_empty($$ select pg_temp.audit('field_mappings_changed') $$, 'what a connection brings along is no change by a person');
+select is(pg_temp.try_as('admin', format($$ insert into crm_field_mappings (config_id, entity_type, crm_field, app_field) values (%1$L, 'accounts', 'A', 'custom_fields.a'), (%1$L, 'accounts', 'B', 'custom_fields.b') $$, (select id from c))), '2 rows', 'an admin maps two fields');
+select is((select jsonb_array_length(detail -> 'after') from crm_audit_log where action = 'field_mappings_changed'), 2, 'one statement is one row of the log');
+select is((select actor_id from crm_audit_log where action = 'field_mappings_changed'), pg_temp.person('admin'), 'with who did it');
+select is((select detail -> 'after' -> 0 from crm_audit_log where action = 'field_mappings_changed'),
+  '{"entity_type": "accounts", "crm_field": "A", "app_field": "custom_fields.a", "data_type": "string", "sync_direction": "bidirectional", "is_required": false}'::jsonb, 'and what');
+delete from crm_audit_log;
+select is(pg_temp.try_as('admin', format($$ update crm_field_mappings set sync_direction = case app_field when 'custom_fields.a' then 'pull' else sync_direction end where config_id = %L and entity_type = 'accounts' $$, (select id from c))), '4 rows', 'an admin saves the whole form');
+select is((select jsonb_path_query_array(detail, '$.*[*].sync_direction') from crm_audit_log where action = 'field_mappings_changed'), '["pull", "bidirectional"]'::jsonb, 'the log has what differs, before and after');
+delete from crm_audit_log;
+select pg_temp.try_as('admin', format($$ update crm_field_mappings set is_required = is_required where config_id = %L $$, (select id from c)));
+select is_empty('select 1 from crm_audit_log', 'saving what is there already is no change');
+select is(pg_temp.try_as('owner', format($$ delete from crm_field_mappings where config_id = %L and app_field = 'custom_fields.b' $$, (select id from c))), '1 rows', 'the owner removes one');
+select is((select detail ? 'before' and not detail ? 'after' from crm_audit_log where action = 'field_mappings_changed'), true, 'the log has what is gone');
+select is(pg_temp.try_as('member', format($$ delete from crm_field_mappings where config_id = %L $$, (select id from c))), '0 rows', 'a member removes none');
+select is(pg_temp.try_as('admin', format($$ update crm_stage_mappings set stage_key = 'lost' where config_id = %L $$, (select id from c))), '1 rows', 'an admin changes a stage');
+select is((select detail -> 'before' -> 0 ->> 'stage_key' || ' ' || (detail -> 'after' -> 0 ->> 'stage_key') from crm_audit_log where action = 'stage_mappings_changed'), 'won lost', 'which the log tells too');
+select is((select count(*) from crm_audit_log), 2::bigint, 'and nothing else was written');
+delete from crm_audit_log;
+update crm_sync_configs set status = 'disconnected' where id = (select id from c);
+select is(pg_temp.try_as('admin', format('select crm_remove_connection(%L)', (select id from c))), '', 'a connection goes with its mappings');
+select is((select string_agg(action, ', ') from crm_audit_log), 'removed', 'which its own row of the log tells');
+
+-- Our side of a preview
+select pg_temp.try_as('member', format($$ insert into crm_companies (workspace_id, name, website, custom_fields) values (%L, 'Linked', 'https://linked.example', '{"tier": "gold"}'), (%1$L, 'Alone', null, '{}'), (%1$L, 'Deleted', null, '{}') $$, (select id from w)));
+update crm_companies set deleted_at = now() where name = 'Deleted';
+insert into private.crm_record_links (config_id, entity_type, crm_record_id, record_id, workspace_id, base)
+select d.id, 'accounts', 'L1', k.id, k.workspace_id, '{}' from d, crm_companies k where k.name = 'Linked';
+create temp table ours on commit drop as
+select p.* from d, private.crm_preview_ours(d.id, 'accounts', '{L1,L2}', array(select id from crm_companies where name in ('Alone', 'Deleted'))) p;
+select results_eq('select crm_id, name from ours order by name', $$ values (null, 'Alone'), ('L1', 'Linked') $$, 'live records of ours come by either id');
+select is(fields -> 'website' || (fields -> 'custom_fields.tier'), '["https://linked.example", "gold"]'::jsonb, 'with their values by app field') from ours where crm_id = 'L1';
+select ok(not fields ?| '{workspace_id,$owner,custom_fields}', 'and with nothing that cannot be mapped') from ours where crm_id = 'L1';
+select is_empty($$ select p.* from d, private.crm_preview_ours(d.id, 'accounts', '{}', array[gen_random_uuid()]) p $$, 'an id that means nothing gives nothing');
+
+select * from finish();
+rollback;
