@@ -114,7 +114,7 @@ describe("a preview of a mapping", () => {
     expect(pull).toMatchObject({ action: "refused", problem: { code: "not_a_number", field: "Amount" } });
     expect(pull?.fields.map(({ error }) => error?.code ?? null)).toEqual([null, null, "not_a_number", null]);
     expect(pull?.fields[2]).toMatchObject({ before: 250, after: 250 });
-    expect(push?.action).toBe("refused");
+    expect(push?.action).toBe("update");
     expect(push?.fields.map(({ error }) => error?.code ?? null)).toEqual([null, "unmapped_stage", null, "too_long"]);
     expect(push?.fields[2]).toMatchObject({ after: 250 });
   });
