@@ -145,10 +145,13 @@ function pushedFields(
 ): Omit<PushedField, "before">[] {
   const named = rows.find((row) => row.app_field === app_field)?.crm_field ?? "";
   const one = (crm_field: string, after: unknown) => ({ app_field, crm_field, value, after, error: null });
-  if (outgoing.rejected) {
-    const { code, message, field } = outgoing.rejected;
+  // Refused, or left out of the write: the CRM keeps what it has.
+  const problem = outgoing.rejected ?? outgoing.problems[0];
+  if (problem !== undefined) {
+    const { code, message, field } = problem;
     return [{ ...one(field ?? named, null), error: { code, message } }];
   }
+  if (outgoing.write === undefined) return [];
   const { fields, stage } = outgoing.write;
   const written = Object.entries(fields).map(([name, after]) => one(name, after));
   return stage === undefined ? written : [...written, one(named, stage.id)];
