@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
-/** `unit`: no database. `local-stack`: the stand-in's own tests, each file with a stack of its own. `stack`: everything against one running stack. `convergence`: random histories on a database of their own. */
+/** `unit`: no database. `local-stack`: the stand-in's own tests, each file with a stack of its own. `database`: the schema, on a stack with little in it.
+ * `stack`: end to end, all against one running stack. `convergence`: random histories on a database of their own. */
 export default defineConfig({
   test: {
     testTimeout: 30_000,
@@ -33,8 +34,19 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "database",
+          include: ["tests/database/**/*.test.ts"],
+          globalSetup: ["tests/support/global-setup.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "stack",
-          include: ["tests/{database,e2e}/**/*.test.ts"],
+          include: ["tests/e2e/**/*.test.ts"],
           globalSetup: ["tests/support/global-setup.ts"],
           setupFiles: ["tests/support/fresh-mocks.ts"],
           fileParallelism: false,

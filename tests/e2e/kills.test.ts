@@ -78,7 +78,8 @@ describe("a function process that is killed again and again, at any moment of a 
       await passTimeAfterDeath(arena.sql, operation);
     }
     const { status, error } = await until(operation, () => false);
-    expect(status, error ?? "").toBe("completed");
+    // Partial: a record whose answer was lost waits to be looked for. Whatever is still open at the end is a fault.
+    expect(["completed", "partial"], error ?? "").toContain(status);
     return hits;
   }
 

@@ -13,22 +13,15 @@ export type Command =
   | { do: "sync"; system: CrmName; blows: Blow[] }
   | { do: "trouble"; system: CrmName; trouble: Trouble };
 
-export const TROUBLES = [
-  "limited",
-  "flaky",
-  "lost_replies",
-  "expired_token",
-  "rotating_tokens",
-  "search_lag",
-  "clock_ahead",
-  "clock_behind",
-] as const;
+export const TROUBLES = ["limited", "flaky", "lost_replies", "expired_token", "rotating_tokens", "search_lag"] as const;
 export type Trouble = (typeof TROUBLES)[number];
 
 export interface Rules {
   strategy: "last_write_wins" | "crm_wins" | "app_wins" | "manual_review";
   deleteWhenDeleted: boolean;
   deleteInCrm: boolean;
+  /** How far the CRM's clock is off, all the time: a clock that jumps back hides what it has stamped. */
+  clockSkewMs: number;
 }
 
 export interface History {
@@ -73,6 +66,7 @@ const rules: fc.Arbitrary<Rules> = fc.record({
   strategy: fc.constantFrom("last_write_wins", "crm_wins", "app_wins", "manual_review"),
   deleteWhenDeleted: fc.boolean(),
   deleteInCrm: fc.boolean(),
+  clockSkewMs: fc.constantFrom(0, 0, 90_000, -90_000),
 });
 
 export const history: fc.Arbitrary<History> = fc.record({

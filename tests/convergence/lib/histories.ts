@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { Bed } from "./bed.ts";
 import { type History, history } from "./commands.ts";
-import { openStage, play } from "./play.ts";
+import { calm, openStage, play } from "./play.ts";
 import { runConnection } from "./run.ts";
 import { faults, untilQuiet } from "./verdict.ts";
 
@@ -26,7 +26,7 @@ export async function faultsOf(bed: Bed, one: History): Promise<string[]> {
   const stage = await openStage(bed, one);
   try {
     await play(stage, one.commands);
-    for (const { control } of Object.values(bed.mocks)) control.reset({ data: false, counters: false });
+    calm(bed, one);
     await untilQuiet(stage, (name) =>
       runConnection(bed, { config: stage.configs[name], random: stage.random, blows: [] }),
     );

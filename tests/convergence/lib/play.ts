@@ -17,6 +17,7 @@ export interface Stage extends Scene {
 
 export async function openStage(bed: Bed, { rules, seed }: History): Promise<Stage> {
   for (const name of CRMS) bed.mocks[name].control.reset();
+  calm(bed, { rules });
   const whose = await newWorkspace(bed);
   const configs = {} as Record<CrmName, string>;
   for (const name of CRMS) {
@@ -34,6 +35,15 @@ export async function openStage(bed: Bed, { rules, seed }: History): Promise<Sta
   const { workspace } = whose;
   const app = appSystem(bed.sql, workspace);
   return { bed, sql: bed.sql, workspace, configs, crms, app, ledger: new Ledger(), random: createRandom(seed) };
+}
+
+/** Takes all trouble away, but for clocks that are off. */
+export function calm(bed: Bed, { rules }: Pick<History, "rules">): void {
+  for (const name of CRMS) {
+    const { control } = bed.mocks[name];
+    control.reset({ data: false, counters: false });
+    control.knobs({ clockOffsetMs: rules[name].clockSkewMs });
+  }
 }
 
 export async function play(stage: Stage, commands: readonly Command[]): Promise<void> {
@@ -81,6 +91,4 @@ const TROUBLE: Record<Trouble, (control: Mock["control"]) => void> = {
   expired_token: (control) => control.expireTokens(),
   rotating_tokens: (control) => void control.knobs({ rotateRefreshTokens: true }),
   search_lag: (control) => void control.knobs({ searchLagMs: 30 }),
-  clock_ahead: (control) => void control.knobs({ clockOffsetMs: 90_000 }),
-  clock_behind: (control) => void control.knobs({ clockOffsetMs: -90_000 }),
 };
