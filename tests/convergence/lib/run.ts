@@ -25,6 +25,7 @@ export async function runConnection(bed: Bed, options: RunOptions): Promise<RunE
     select (private.crm_enqueue(c, null, null, 'manual')).id from public.crm_sync_configs c where c.id = ${options.config}`;
   if (operation === undefined) throw new Error("The run was not queued.");
   const blows = [...options.blows];
+  await passTime(bed, operation.id);
   for (let slices = 1; slices <= MOST_SLICES; slices += 1) {
     await work({ bed, random: options.random, limits: LIMITS }, operation.id, blows.shift() ?? null);
     const [run] = await sql<{ status: string; error: string | null }[]>`
