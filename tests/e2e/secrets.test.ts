@@ -49,13 +49,15 @@ describe("secrets stay in the Vault", () => {
     const found: string[] = [];
     for (const { name } of tables) {
       const [hit] = await sql.unsafe(
-        `select 1 from ${name} t where exists (select 1 from unnest($1::text[]) s where strpos(t::text, s) > 0) limit 1`,
+        // Each row becomes text once, not once per secret.
+        `select 1 from (select t::text as line from ${name} t offset 0) r
+          where exists (select 1 from unnest($1::text[]) s where strpos(r.line, s) > 0) limit 1`,
         [secrets],
       );
       if (hit) found.push(name);
     }
     expect(found).toEqual([]);
-  });
+  }, 600_000);
 
   test("pg_net's queue and answers hold at most the dispatch secret", async () => {
     const [dispatch] =
