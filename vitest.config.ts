@@ -39,7 +39,6 @@ export default defineConfig({
           globalSetup: ["tests/support/global-setup.ts"],
           fileParallelism: false,
           testTimeout: 120_000,
-          sequence: { groupOrder: 1 },
         },
       },
       {
