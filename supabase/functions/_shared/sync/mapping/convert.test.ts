@@ -73,7 +73,7 @@ describe("every conversion", () => {
   });
 });
 
-describe("the table of types in docs/api.md, from the CRM", () => {
+describe("the table of types in docs/api/mapping.md, from the CRM", () => {
   const into = (dataType: (typeof DATA_TYPES)[number], value: unknown) => {
     const converted = converter("custom", dataType, {})(value);
     return converted instanceof Misfit ? converted.code : converted;
