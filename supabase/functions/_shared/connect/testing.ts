@@ -1,9 +1,8 @@
 import type { CrmProvider, CrmSession } from "../crm/contract.ts";
 import { failure } from "../crm/errors.ts";
+import { type Answers, answering, roleCheck } from "../db/testing.ts";
 import { type Db, DbFailure } from "../db/types.ts";
-import type { User } from "../http/auth.ts";
-import { handle } from "../http/handle.ts";
-import { createLogger } from "../log/logger.ts";
+import { callers } from "../http/testing.ts";
 import type { ConnectDeps } from "./deps.ts";
 import { connectRoutes } from "./routes.ts";
 
@@ -17,8 +16,7 @@ export const WORKSPACE = "55555555-5555-4555-8555-555555555555";
 export const RETURN_URL = "https://app.example/settings/crm?tab=1";
 export const CONFIG = "66666666-6666-4666-8666-666666666666";
 
-const ROLES: Record<string, string> = { [ADMIN.id]: "admin", [OTHER_ADMIN.id]: "admin", [MEMBER.id]: "member" };
-const RANK = ["viewer", "member", "admin", "owner"];
+const ROLES = roleCheck(WORKSPACE, { [ADMIN.id]: "admin", [OTHER_ADMIN.id]: "admin", [MEMBER.id]: "member" });
 
 interface State {
   actor: string;
@@ -50,11 +48,8 @@ export class FakeDatabase {
   expired = false;
 
   /** What the SQL functions answer, by name. */
-  readonly #functions: Record<string, (params: readonly unknown[]) => unknown[]> = {
-    "private.require_role": ([, role, user]) => {
-      this.#require(String(user), String(role));
-      return [];
-    },
+  readonly #functions: Answers = {
+    ...ROLES,
     "private.crm_oauth_begin": ([
       actor,
       ,
@@ -134,24 +129,11 @@ export class FakeDatabase {
   };
 
   get db(): Db {
-    const db: Db = {
-      query: async <T>(text: string, params: readonly unknown[] = []) => {
-        const name = Object.keys(this.#functions).find((candidate) => text.includes(candidate));
-        if (name === undefined) throw new Error(`the fake database does not know: ${text}`);
-        return (this.#functions[name]?.(params) ?? []) as T[];
-      },
-      tx: (run) => run(db),
-      asUser: (_, run) => run(db),
-      end: async () => {},
-    };
-    return db;
+    return answering(this.#functions);
   }
 
   #require(user: string, role: string): void {
-    const has = ROLES[user];
-    if (has === undefined) throw new DbFailure({ code: "PC001", message: "There is no such workspace." });
-    if (RANK.indexOf(has) < RANK.indexOf(role))
-      throw new DbFailure({ code: "PC002", message: `This needs the role ${role}.` });
+    ROLES["private.require_role"]?.([WORKSPACE, role, user]);
   }
 
   #liveState(hash: unknown): State {
@@ -243,32 +225,14 @@ export function fakeDeps(database: FakeDatabase, provider: CrmProvider = fakePro
   };
 }
 
-/** The function as its callers see it, with what it did to the database and wrote to the log. */
+/** The function as its callers see it, with what it did to the database. */
 export function setUp(overrides: Partial<CrmProvider> = {}) {
   const database = new FakeDatabase();
-  const lines: string[] = [];
-  let user: User = ADMIN;
-  const answer = handle("crm-oauth", connectRoutes(fakeDeps(database, fakeProvider(overrides))), {
-    authenticate: async () => user,
-    dispatchSecret: async () => "",
-    healthSecret: async () => "",
-    newRequestId: () => "req-1",
-    log: createLogger({ write: (line) => lines.push(line), now: () => new Date(0) }),
-  });
-  const post = async (path: string, body: unknown) => {
-    const response = await answer(
-      new Request(`http://x/crm-oauth${path}`, { method: "POST", body: JSON.stringify(body) }),
-    );
-    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
-  };
+  const { post, ...rest } = callers("crm-oauth", connectRoutes(fakeDeps(database, fakeProvider(overrides))), ADMIN);
   return {
-    database,
-    lines,
+    ...rest,
     post,
-    as: (someone: User) => {
-      user = someone;
-    },
-    get: (path: string) => answer(new Request(`http://x/crm-oauth${path}`)),
+    database,
     start: async (more: object = {}) => {
       const input = { workspace_id: WORKSPACE, provider: "salesforce", return_url: RETURN_URL, ...more };
       const { status, body } = await post("/start", input);
