@@ -1,7 +1,9 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
-/** `unit`: no database. `local-stack`: the stand-in's own tests, each file with a stack of its own. `database`: the schema, on a stack with little in it.
- * `stack`: end to end, all against one running stack. `convergence`: random histories on a database of their own. */
+/** `unit`: no database. `local-stack`: the stand-in's own tests, each file with a stack of its own. `stack`: end to end, two files at a time, each
+ * worker with a running stack of its own. `convergence`: random histories on a database of their own. `database`: the schema, file after file
+ * on a stack with little in it. */
 export default defineConfig({
   test: {
     testTimeout: 30_000,
@@ -17,6 +19,7 @@ export default defineConfig({
             "tests/unit/**/*.test.ts",
             "scripts/**/*.test.ts",
           ],
+          maxWorkers: Math.max(2, availableParallelism() - 1),
         },
       },
       {
@@ -34,27 +37,28 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "stack",
+          include: ["tests/e2e/**/*.test.ts"],
+          globalSetup: ["tests/support/global-setup.ts"],
+          setupFiles: ["tests/support/fresh-mocks.ts"],
+          maxWorkers: 2,
+          testTimeout: 120_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: "convergence", include: ["tests/convergence/**/*.test.ts"], sequence: { groupOrder: 3 } },
+      },
+      {
+        extends: true,
+        test: {
           name: "database",
           include: ["tests/database/**/*.test.ts"],
           globalSetup: ["tests/support/global-setup.ts"],
           fileParallelism: false,
           testTimeout: 120_000,
         },
-      },
-      {
-        extends: true,
-        test: {
-          name: "stack",
-          include: ["tests/e2e/**/*.test.ts"],
-          globalSetup: ["tests/support/global-setup.ts"],
-          setupFiles: ["tests/support/fresh-mocks.ts"],
-          fileParallelism: false,
-          testTimeout: 120_000,
-        },
-      },
-      {
-        extends: true,
-        test: { name: "convergence", include: ["tests/convergence/**/*.test.ts"], sequence: { groupOrder: 2 } },
       },
     ],
   },

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import postgres from "postgres";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PROJECT_ROOT } from "../../scripts/lib/workbench.ts";
+import { bench } from "../support/bench.ts";
 
 interface Definer {
   signature: string;
@@ -34,7 +35,7 @@ function readDefiners(sql: postgres.Sql): Promise<Definer[]> {
 }
 
 describe("functions that run with the rights of their owner", () => {
-  const sql = postgres(inject("bench").dbUrl, { max: 1, onnotice: () => {} });
+  const sql = postgres(bench().dbUrl, { max: 1, onnotice: () => {} });
   const listed = listedInTheDocs();
   let definers: Definer[];
 

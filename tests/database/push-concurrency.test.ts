@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import postgres from "postgres";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bench } from "../support/bench.ts";
 import { connect, newWorld } from "../support/world.ts";
 
 type Session = postgres.Sql | postgres.TransactionSql;
@@ -24,7 +25,7 @@ const CONTACTS = 12;
 /** An edit, a merge or an answer that waits longer than this waits for a lock that nobody gives back. */
 const PATIENCE_MS = 20_000;
 
-const open = () => postgres(inject("bench").dbUrl, { max: 1, onnotice: () => {} });
+const open = () => postgres(bench().dbUrl, { max: 1, onnotice: () => {} });
 const [worker, person, reader] = [open(), open(), open()];
 const crmId = (index: number) => `003RACE${String(index).padStart(4, "0")}`;
 let configId = "";

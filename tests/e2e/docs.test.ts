@@ -1,6 +1,7 @@
 import { createClient } from "@supabase/supabase-js";
-import { beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import WebSocket from "ws";
+import { bench } from "../support/bench.ts";
 import { compileSample, docSamples } from "../support/doc-samples.ts";
 import { connect, newWorld, sync, type World } from "../support/world.ts";
 
@@ -37,7 +38,7 @@ describe("the code samples of the docs run", () => {
   test("there are samples", () => expect(docSamples().length).toBeGreaterThan(3));
 
   test.each(docSamples().map((sample) => [sample.where, sample]))("%s", async (_where, sample) => {
-    const { apiUrl, publishableKey, returnUrl } = inject("bench");
+    const { apiUrl, publishableKey, returnUrl } = bench();
     const refused: string[] = [];
     const watched: typeof fetch = async (input, init) => {
       const response = await fetch(input, init);

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bench } from "../support/bench.ts";
 import { connect, newWorld, openSql, sync, type World } from "../support/world.ts";
 
 describe("the health function", () => {
@@ -6,7 +7,7 @@ describe("the health function", () => {
   afterAll(() => sql.end());
 
   async function ask(headers: Record<string, string> = {}) {
-    const response = await fetch(`${inject("bench").apiUrl}/functions/v1/health`, { headers });
+    const response = await fetch(`${bench().apiUrl}/functions/v1/health`, { headers });
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
   }
   const secret = async () =>

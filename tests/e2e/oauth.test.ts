@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Started } from "../../scripts/lib/oauth-browser.ts";
 import type { Client } from "../../scripts/lib/people.ts";
+import { bench } from "../support/bench.ts";
 import { connect, control, newWorld, openSql, type Provider, type World } from "../support/world.ts";
 
 interface Problem {
@@ -16,7 +17,7 @@ async function post(
   path: string,
   body: object,
 ): Promise<{ status: number; type: string; body: Problem & Record<string, unknown> }> {
-  const { apiUrl, publishableKey } = inject("bench");
+  const { apiUrl, publishableKey } = bench();
   const { data } = await client.auth.getSession();
   const response = await fetch(`${apiUrl}/functions/v1/crm-oauth/${path}`, {
     method: "POST",
@@ -38,7 +39,7 @@ async function start(client: Client, workspaceId: string, provider: Provider): P
   const answer = await post(client, "start", {
     provider,
     workspace_id: workspaceId,
-    return_url: inject("bench").returnUrl,
+    return_url: bench().returnUrl,
   });
   expect(answer.status, JSON.stringify(answer.body)).toBe(200);
   return answer.body as unknown as Started;
@@ -47,7 +48,7 @@ async function start(client: Client, workspaceId: string, provider: Provider): P
 /** Visits the consent page and comes back with what the app's return page would get. */
 async function consent(started: Started): Promise<URLSearchParams> {
   let url = started.authorize_url;
-  while (!url.startsWith(inject("bench").returnUrl)) {
+  while (!url.startsWith(bench().returnUrl)) {
     const response = await fetch(url, { redirect: "manual" });
     const location = response.headers.get("location");
     if (!location) throw new Error(`${response.status} ${await response.text()}`);
@@ -127,7 +128,7 @@ describe.each(["salesforce", "hubspot"] as const)("connecting %s", (provider) =>
   });
 
   test("members, viewers and strangers cannot start it", async () => {
-    const body = { provider, workspace_id: world.workspaceId, return_url: inject("bench").returnUrl };
+    const body = { provider, workspace_id: world.workspaceId, return_url: bench().returnUrl };
     expectProblem(await post(world.people.member, "start", body), 403);
     expectProblem(await post(world.people.viewer, "start", body), 403);
     expectProblem(await post(stranger.people.owner, "start", body), 404);
@@ -169,7 +170,7 @@ describe.each(["salesforce", "hubspot"] as const)("connecting %s", (provider) =>
 });
 
 test("nobody gets in without signing in", async () => {
-  const { apiUrl, publishableKey } = inject("bench");
+  const { apiUrl, publishableKey } = bench();
   const response = await fetch(`${apiUrl}/functions/v1/crm-oauth/start`, {
     method: "POST",
     headers: { "content-type": "application/json", apikey: publishableKey },

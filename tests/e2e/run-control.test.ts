@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Client } from "../../scripts/lib/people.ts";
+import { bench } from "../support/bench.ts";
 import { connect, control, editMock, newWorld, openSql, sync, type World } from "../support/world.ts";
 
 describe("control over runs", () => {
@@ -117,7 +118,7 @@ describe("control over runs", () => {
     const removed = await world.people.admin.rpc("crm_remove_connection", { config_id: config });
     expect(removed.error?.code).toBe("PC008");
     const { data: session } = await world.people.admin.auth.getSession();
-    const response = await fetch(`${inject("bench").apiUrl}/functions/v1/crm-oauth/disconnect`, {
+    const response = await fetch(`${bench().apiUrl}/functions/v1/crm-oauth/disconnect`, {
       method: "POST",
       headers: {
         "content-type": "application/json",

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LOCAL_CRM_CLIENT } from "../../scripts/lib/crm-env.ts";
+import { bench } from "../support/bench.ts";
 import { connect, newWorld, openSql, sync, type World } from "../support/world.ts";
 
 /** Every secret of the run: OAuth tokens, client secrets, the dispatch secret. */
@@ -73,7 +74,7 @@ describe("secrets stay in the Vault", () => {
   });
 
   test("no log file holds one", () => {
-    const logs = filesUnder(inject("bench").dataDir).filter((path) => path.endsWith(".log"));
+    const logs = filesUnder(bench().dataDir).filter((path) => path.endsWith(".log"));
     expect(logs.length).toBeGreaterThan(0);
     const leaky = logs.filter((path) => {
       const text = readFileSync(path, "utf8");

@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { crmFunctionsEnv } from "../../scripts/lib/crm-env.ts";
 import { portsFrom } from "../../scripts/lib/ports.ts";
 import { createProvider } from "../../supabase/functions/_shared/crm/registry.ts";
 import { openDb } from "../../supabase/functions/_shared/db/connect.ts";
 import { tokenStore } from "../../supabase/functions/_shared/db/tokenStore.ts";
 import { keepSession } from "../../supabase/functions/_shared/sync/session.ts";
+import { bench } from "../support/bench.ts";
 import { connect, control, newWorld, openSql, type Provider, sync, type World } from "../support/world.ts";
 
 /** Every worker is a process of its own in life: here each has a database connection and a session of its own. */
@@ -12,7 +13,7 @@ const WORKERS = 6;
 
 describe.each(["salesforce", "hubspot"] as const)("the tokens of %s, with several workers at once", (provider) => {
   const sql = openSql();
-  const dbs = Array.from({ length: WORKERS }, () => openDb(inject("bench").dbUrl));
+  const dbs = Array.from({ length: WORKERS }, () => openDb(bench().dbUrl));
   let world: World;
   let config: string;
 
@@ -30,7 +31,7 @@ describe.each(["salesforce", "hubspot"] as const)("the tokens of %s, with severa
 
   const refreshes = async () => (await control<{ token_calls: number }>(provider, "counters")).token_calls;
   const workers = () => {
-    const env = crmFunctionsEnv(portsFrom(inject("bench").portBase));
+    const env = crmFunctionsEnv(portsFrom(bench().portBase));
     const now = () => new Date();
     return dbs.map((db) => {
       const crm = createProvider(provider as Provider, { fetch, env, now });

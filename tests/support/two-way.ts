@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
-import { inject } from "vitest";
+
 import type { EntityType, Operation } from "../../scripts/lib/sync-run.ts";
+import { bench } from "./bench.ts";
 import { control, type openSql, type Provider, sync, type World } from "./world.ts";
 
 type Fields = Record<string, unknown>;
@@ -39,7 +40,7 @@ export async function later(sql: ReturnType<typeof openSql>, config: string): Pr
 }
 
 /** The process that serves a function now; the stack keeps the list in its state file. */
-export function functionPid(name: string, dataDir = inject("bench").dataDir): number {
+export function functionPid(name: string, dataDir = bench().dataDir): number {
   const path = `${dataDir}/stack.json`;
   const state = JSON.parse(readFileSync(path, "utf8")) as { functions: Record<string, number> };
   const pid = state.functions[name];

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import postgres from "postgres";
-import { inject, vi } from "vitest";
+import { vi } from "vitest";
 import { connectCrm } from "../../scripts/lib/oauth-browser.ts";
 import { type Client, createAndSignIn, type Endpoint, type Role } from "../../scripts/lib/people.ts";
 import { type Operation, runSync, type SyncRequest } from "../../scripts/lib/sync-run.ts";
+import { bench } from "./bench.ts";
 
 export type Provider = "salesforce" | "hubspot";
 
@@ -14,13 +15,13 @@ export interface World {
 }
 
 export function endpoint(): Endpoint {
-  const { apiUrl, publishableKey, secretKey } = inject("bench");
+  const { apiUrl, publishableKey, secretKey } = bench();
   return { apiUrl, publishableKey, secretKey };
 }
 
 /** A direct connection as the migration role, for looking behind the API. */
 export function openSql() {
-  return postgres(inject("bench").dbUrl, { max: 2, onnotice: () => {} });
+  return postgres(bench().dbUrl, { max: 2, onnotice: () => {} });
 }
 
 export const newPerson = (role: Role, tag: string) => ({
@@ -59,7 +60,7 @@ export async function newWorld(): Promise<World> {
 export async function connect(world: World, provider: Provider): Promise<string> {
   const { owner } = world.people;
   const { workspaceId } = world;
-  const configId = await connectCrm(owner, { provider, workspaceId, returnUrl: inject("bench").returnUrl });
+  const configId = await connectCrm(owner, { provider, workspaceId, returnUrl: bench().returnUrl });
   const { error } = await owner.from("crm_sync_configs").update({ sync_frequency: "manual" }).eq("id", configId);
   if (error) throw error;
   return configId;
@@ -112,7 +113,7 @@ async function liveFence(sql: ReturnType<typeof openSql>, operation: string): Pr
 
 /** The mock's control endpoint: knobs, edits, counters. */
 export async function control<T = unknown>(provider: Provider, path: string, body?: unknown): Promise<T> {
-  const { salesforceUrl, hubspotUrl } = inject("bench");
+  const { salesforceUrl, hubspotUrl } = bench();
   return controlAt(provider === "salesforce" ? salesforceUrl : hubspotUrl, path, body);
 }
 
