@@ -8,6 +8,7 @@ describe("a function process that dies in the middle of a run", () => {
 
   beforeAll(async () => {
     world = await newWorld();
+    await control("salesforce", "reset", {});
     await control("salesforce", "knobs", { latencyMs: 60 });
   });
   afterAll(async () => {

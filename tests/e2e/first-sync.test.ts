@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readPipeline } from "../../scripts/demo/summary.ts";
 import type { Operation } from "../../scripts/lib/sync-run.ts";
-import { connect, newWorld, openSql, sync, type World } from "../support/world.ts";
+import { connect, control, newWorld, openSql, sync, type World } from "../support/world.ts";
 
 const RECORD_TABLES = ["crm_companies", "crm_contacts", "pipeline_projects"] as const;
 
@@ -13,6 +13,7 @@ describe("the first sync of a workspace with two CRMs", () => {
 
   beforeAll(async () => {
     world = await newWorld();
+    await control("salesforce", "reset", {});
     configs = { salesforce: await connect(world, "salesforce"), hubspot: await connect(world, "hubspot") };
     const first = await sync(world, configs.salesforce, (operation) => progress.push(operation));
     expect(first.status, first.error_message ?? "").toBe("completed");

@@ -95,6 +95,19 @@ describe("control endpoint", () => {
     expect((await call(token, `${mock.url}/crm/v3/owners`)).status).toBe(401);
   });
 
+  it("resets to fewer deals, and to all of them again", async () => {
+    const [hub, org] = [await hubspot(), await salesforce()];
+    const counts = () => [hub.mock.control.list("deals").length, org.mock.control.list("Opportunity").length];
+    const all = counts();
+    const reset = (body: object) =>
+      Promise.all([hub, org].map(({ mock }) => control(mock.url, "reset", body).then(({ status }) => status)));
+    expect(await reset({ deals: 3 })).toEqual([200, 200]);
+    expect(counts()).toEqual([3, 3]);
+    await reset({});
+    expect(counts()).toEqual(all);
+    expect(Math.min(...all)).toBeGreaterThan(3);
+  });
+
   it("issues, expires and revokes tokens", async () => {
     const { mock } = await salesforce();
     const issued = await control(mock.url, "tokens", { action: "issue" });

@@ -38,6 +38,7 @@ export type RecordAction = z.infer<typeof recordActionSchema>;
 
 export const resetSchema = z.strictObject({
   data: z.boolean().default(true),
+  deals: z.int().min(0).optional().describe("no more than the first so many deals"),
   knobs: z.boolean().default(true),
   counters: z.boolean().default(true),
   tokens: z.boolean().default(false),
@@ -64,7 +65,7 @@ export interface ControlParts extends ControlHooks {
   /** In whose name a token without a consent is issued. */
   holder: Parameters<OAuthStore["issueAccess"]>[0];
   now: () => number;
-  reload: () => void;
+  reload: (mostDeals?: number) => void;
 }
 
 /** The same levers in process and behind /__control. */
@@ -96,7 +97,7 @@ export function buildControl(parts: ControlParts): MockControl {
     reset(request = {}) {
       const what = resetSchema.parse(request);
       if (what.knobs) Object.assign(knobs, parts.initialKnobs);
-      if (what.data) parts.reload();
+      if (what.data) parts.reload(what.deals);
       if (what.counters) counters.reset();
       if (what.counters) quota.reset();
       if (what.tokens) oauth.revokeAll();

@@ -26,6 +26,15 @@ export function loadHubSpotData(options: HubSpotDataOptions): HubSpotData {
   return options.dirty === true ? { ...data, records: withDirtyRecords(data.records) } : data;
 }
 
+/** Only the first so many deals, and no tie to another. */
+export function withDeals(data: HubSpotData, most = Number.POSITIVE_INFINITY): HubSpotData {
+  const deals = data.records.deals.slice(0, most);
+  const kept = new Set(deals.map(({ id }) => id));
+  const isThere = (kind: string, id: string) => kind !== "deals" || kept.has(id);
+  const ties = data.ties.filter(([from, fromId, to, toId]) => isThere(from, fromId) && isThere(to, toId));
+  return { ...data, records: { ...data.records, deals }, ties };
+}
+
 function withDirtyRecords(records: HubSpotData["records"]): HubSpotData["records"] {
   const long = "x".repeat(300);
   const appended = (kind: HubKind, extra: readonly Record<string, string>[]): HubRecord[] => [

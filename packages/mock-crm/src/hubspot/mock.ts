@@ -1,6 +1,6 @@
 import { buildControl } from "../control/control.ts";
 import { controlRoutes, isControl } from "../control/routes.ts";
-import { type HubSpotDataOptions, loadHubSpotData } from "../data/hubspot-data.ts";
+import { type HubSpotDataOptions, loadHubSpotData, withDeals } from "../data/hubspot-data.ts";
 import { createClock } from "../shared/clock.ts";
 import { Counters } from "../shared/counters.ts";
 import { DEFAULT_KNOBS, type Knobs, knobsPatchSchema } from "../shared/knobs.ts";
@@ -44,7 +44,7 @@ export async function startHubSpotMock(options: HubSpotMockOptions = {}): Promis
     quota: portal.quota,
     holder: { id: null, clientId: portal.client.clientId, userId: String(portal.userId), scopes: SCOPES },
     now: () => portal.clock.now(),
-    reload: () => portal.store.load(loadHubSpotData(options)),
+    reload: (mostDeals) => portal.store.load(withDeals(loadHubSpotData(options), mostDeals)),
     ...hubspotActions(portal),
   });
   const levers = controlRoutes(control);

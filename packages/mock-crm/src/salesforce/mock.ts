@@ -55,8 +55,9 @@ export async function startSalesforceMock(options: SalesforceMockOptions = {}): 
     quota: org.quota,
     holder: { id: null, clientId: org.client.clientId, userId: org.userId, scopes: ["api", "refresh_token"] },
     now: () => org.clock.now(),
-    reload: () => {
-      org.store.load(loadSalesforceData(options).rows);
+    reload: (mostDeals) => {
+      const { rows } = loadSalesforceData(options);
+      org.store.load({ ...rows, Opportunity: (rows.Opportunity ?? []).slice(0, mostDeals) });
       org.cursors.reset();
     },
     ...salesforceActions(org),
