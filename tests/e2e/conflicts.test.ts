@@ -1,11 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CRM_NAMES } from "../support/crm-names.ts";
 import { finished, inMock, rowsWritten } from "../support/two-way.ts";
 import { connect, editMock, newWorld, openSql, sync, type World } from "../support/world.ts";
-
-const TITLES = {
-  salesforce: { type: "Contact", title: "Title", deal: "Opportunity", nextStep: "NextStep" },
-  hubspot: { type: "contacts", title: "jobtitle", deal: "deals", nextStep: "hs_next_step" },
-} as const;
 
 interface Both {
   id: string;
@@ -24,7 +20,7 @@ const CLASHES = 11;
 
 describe.each(["salesforce", "hubspot"] as const)("both sides edited the same field, with %s", (provider) => {
   const sql = openSql();
-  const names = TITLES[provider];
+  const names = CRM_NAMES[provider];
   let world: World;
   let config: string;
 
@@ -55,9 +51,15 @@ describe.each(["salesforce", "hubspot"] as const)("both sides edited the same fi
   }
 
   const run = () => finished(world, config, ["contacts", "opportunities"]);
-  const theirs = async (one: Both) => (await inMock(provider, names.type)).get(one.crmId)?.[names.title];
+  const theirs = async (one: Both) =>
+    (await inMock(provider, names.contact.type)).get(one.crmId)?.[names.contact.title];
   const editTheirs = ({ crmId }: Both, title: string) =>
-    editMock(provider, { action: "edit", type: names.type, id: crmId, fields: { [names.title]: title } });
+    editMock(provider, {
+      action: "edit",
+      type: names.contact.type,
+      id: crmId,
+      fields: { [names.contact.title]: title },
+    });
 
   async function ours({ id }: Both): Promise<string | null> {
     const { data, error } = await world.people.member.from("crm_contacts").select("title").eq("id", id).single();
@@ -86,12 +88,12 @@ describe.each(["salesforce", "hubspot"] as const)("both sides edited the same fi
   const clashes: Clash[] = [];
   /** All in one run: one for each story below. */
   async function prepare(): Promise<void> {
-    const titles = await inMock(provider, names.type);
+    const titles = await inMock(provider, names.contact.type);
     for (let at = 0; at < CLASHES; at += 1) {
       const one = await record("contacts");
       const [our, their] = [`Ours ${at}`, `Theirs ${at}`];
       await Promise.all([editOurs(one, our), editTheirs(one, their)]);
-      clashes.push({ ...one, our, their, conflict: "", before: titles.get(one.crmId)?.[names.title] });
+      clashes.push({ ...one, our, their, conflict: "", before: titles.get(one.crmId)?.[names.contact.title] });
     }
     await run();
     for (const one of clashes) one.conflict = (await conflictOf(one)).id;
@@ -198,9 +200,9 @@ describe.each(["salesforce", "hubspot"] as const)("both sides edited the same fi
     const deal = await record("opportunities");
     await editMock(provider, {
       action: "edit",
-      type: names.deal,
+      type: names.deal.type,
       id: deal.crmId,
-      fields: { [names.nextStep]: "Theirs" },
+      fields: { [names.deal.nextStep]: "Theirs" },
     });
     await world.people.owner.from("pipeline_projects").update({ next_steps: "Ours" }).eq("id", deal.id);
     await run();

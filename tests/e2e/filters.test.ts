@@ -1,48 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CRM_NAMES } from "../support/crm-names.ts";
 import { finished, inMock } from "../support/two-way.ts";
 import { connect, editMock, newWorld, openSql, type Provider, type World } from "../support/world.ts";
 
-interface Names {
-  company: string;
-  name: string;
-  revenue: string;
-  description: string;
-  phone: string;
-  deal: string;
-  dealName: string;
-  owner: string;
-  /** What a deal needs besides. */
-  needed: Record<string, string>;
-}
-
-const NAMES: Record<Provider, Names> = {
-  salesforce: {
-    company: "Account",
-    name: "Name",
-    revenue: "AnnualRevenue",
-    description: "Description",
-    phone: "Phone",
-    deal: "Opportunity",
-    dealName: "Name",
-    owner: "OwnerId",
-    needed: { StageName: "Prospecting", CloseDate: "2027-03-31" },
-  },
-  hubspot: {
-    company: "companies",
-    name: "name",
-    revenue: "annualrevenue",
-    description: "description",
-    phone: "phone",
-    deal: "deals",
-    dealName: "dealname",
-    owner: "hubspot_owner_id",
-    needed: { pipeline: "default", dealstage: "appointmentscheduled" },
-  },
-};
-
 describe.each<Provider>(["salesforce", "hubspot"])("an admin says which records of %s are wanted", (provider) => {
   const sql = openSql();
-  const names = NAMES[provider];
+  const { account, deal } = CRM_NAMES[provider];
   const tag = `Wanted${provider}`;
   let world: World;
   let config: string;
@@ -52,11 +15,11 @@ describe.each<Provider>(["salesforce", "hubspot"])("an admin says which records 
   const company = (name: string, revenue: number) =>
     editMock(provider, {
       action: "create",
-      type: names.company,
-      fields: { [names.name]: `${tag} ${name}`, [names.revenue]: revenue, [names.description]: "Theirs" },
+      type: account.type,
+      fields: { [account.name]: `${tag} ${name}`, [account.revenue]: revenue, [account.description]: "Theirs" },
     });
   const edited = (id: string, fields: Record<string, unknown>) =>
-    editMock(provider, { action: "edit", type: names.company, id, fields });
+    editMock(provider, { action: "edit", type: account.type, id, fields });
   const setRules = (sync_rules: object) =>
     world.people.admin
       .from("crm_sync_configs")
@@ -117,21 +80,21 @@ describe.each<Provider>(["salesforce", "hubspot"])("an admin says which records 
       select settings ->> 'crm_user' as id from private.crm_claim_settings(${config})`;
     const [somebody] = await sql<{ id: string }[]>`
       select crm_user_id as id from private.crm_owners where config_id = ${config} and crm_user_id <> ${me?.id ?? ""} limit 1`;
-    const deal = (name: string, owner = "") =>
+    const made = (name: string, owner = "") =>
       editMock(provider, {
         action: "create",
-        type: names.deal,
-        fields: { [names.dealName]: `${tag} ${name}`, [names.owner]: owner, ...names.needed },
+        type: deal.type,
+        fields: { [deal.name]: `${tag} ${name}`, [deal.owner]: owner, ...deal.needed },
       });
-    await deal("mine", me?.id);
-    await deal("another's", somebody?.id);
+    await made("mine", me?.id);
+    await made("another's", somebody?.id);
     await finished(world, config, ["opportunities"]);
     const { data } = await world.people.viewer.from("crm_deals").select("name").eq("workspace_id", world.workspaceId);
     expect(data).toEqual([{ name: `${tag} mine` }]);
   });
 
   test("of records that the CRM names, the wanted begin and the linked go on", async () => {
-    await edited(steel, { [names.revenue]: 1 });
+    await edited(steel, { [account.revenue]: 1 });
     const wool = await company("Wool", 100);
     await sql`select private.crm_mark_dirty(${config}, 'accounts', ${[steel, wood, wool]}, 'webhook')`;
     await finished(world, config, ["accounts"]);
@@ -155,11 +118,11 @@ describe.each<Provider>(["salesforce", "hubspot"])("an admin says which records 
       .select("id");
     expect([made.error, linked.error, linked.data?.length]).toEqual([null, null, 1]);
     await finished(world, config);
-    const there = [...(await inMock(provider, names.company)).values()];
-    const named = (name: string) => there.filter((record) => record[names.name] === `${tag} ${name}`);
+    const there = [...(await inMock(provider, account.type)).values()];
+    const named = (name: string) => there.filter((record) => record[account.name] === `${tag} ${name}`);
     expect([named("Ours").length, named("Too small").length]).toEqual([1, 0]);
-    expect(named("Ours")[0]?.[names.description] ?? null).toBeNull();
-    expect(named("Steel")[0]).toMatchObject({ [names.description]: "Theirs", [names.phone]: "+12025550143" });
+    expect(named("Ours")[0]?.[account.description] ?? null).toBeNull();
+    expect(named("Steel")[0]).toMatchObject({ [account.description]: "Theirs", [account.phone]: "+12025550143" });
   });
 
   test("a rule that means nothing is refused and says where it is wrong; one of a member's changes nothing", async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { eventually } from "../support/eventually.ts";
 import { connect, control, newWorld, openSql, sync, type World } from "../support/world.ts";
 
 /** A CRM that allows few calls: nothing breaks, nothing is asked of the person, and what is allowed is used. */
@@ -21,16 +22,6 @@ afterAll(async () => {
   await sql`update private.crm_engine_settings set value = 0.6 where name = 'share_backfill'`;
   await sql.end();
 });
-
-async function eventually<T>(what: string, look: () => Promise<T | null>): Promise<T> {
-  const end = Date.now() + 90_000;
-  for (;;) {
-    const found = await look();
-    if (found !== null) return found;
-    if (Date.now() > end) throw new Error(`Waited too long for ${what}.`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
 
 const statusOf = async (operation: string) =>
   (await sql<{ status: string }[]>`select status from public.crm_sync_operations where id = ${operation}`)[0]?.status;

@@ -1,6 +1,7 @@
 import { FunctionsHttpError } from "@supabase/supabase-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Client } from "../../scripts/lib/people.ts";
+import { CRM_NAMES } from "../support/crm-names.ts";
 import { connect, control, editMock, newWorld, openSql, type Provider, sync, type World } from "../support/world.ts";
 
 interface Answer {
@@ -37,30 +38,6 @@ interface Shown {
 const recordsOf = (answer: Answer) => answer.body.records as Shown[];
 const fieldOf = (side: Shown["pull"] | undefined, name: string) => side?.fields.find((one) => one.app_field === name);
 
-interface Names {
-  website: string;
-  phone: string;
-  title: string;
-  required: string;
-  write: (name: string) => { type: string; fields: Record<string, unknown> };
-}
-const NAMES: Record<Provider, Names> = {
-  salesforce: {
-    website: "Website",
-    phone: "Phone",
-    title: "Title",
-    required: "Name",
-    write: (name) => ({ type: "Account", fields: { Name: name, Website: `https://${name}.example` } }),
-  },
-  hubspot: {
-    website: "website",
-    phone: "phone",
-    title: "jobtitle",
-    required: "name",
-    write: (name) => ({ type: "companies", fields: { name, website: `https://${name}.example` } }),
-  },
-};
-
 const sql = openSql();
 afterAll(() => sql.end());
 
@@ -79,7 +56,7 @@ async function fingerprint(): Promise<Record<string, string>> {
 }
 
 describe.each<Provider>(["salesforce", "hubspot"])("mapping fields of %s", (provider) => {
-  const names = NAMES[provider];
+  const { account } = CRM_NAMES[provider];
   let world: World;
   let stranger: World;
   let config_id: string;
@@ -103,7 +80,7 @@ describe.each<Provider>(["salesforce", "hubspot"])("mapping fields of %s", (prov
     expect(status).toBe(200);
     expect(await control(provider, "counters")).toEqual(before);
     const fields = body.fields as { name: string; required: boolean }[];
-    expect(fields.find(({ name }) => name === names.required)).toMatchObject({ required: true, read_only: false });
+    expect(fields.find(({ name }) => name === account.name)).toMatchObject({ required: true, read_only: false });
     const { data } = await world.people.viewer
       .from("crm_available_fields")
       .select("name")
@@ -115,7 +92,7 @@ describe.each<Provider>(["salesforce", "hubspot"])("mapping fields of %s", (prov
 
   test("an admin asks the CRM again", async () => {
     const first = await ask(world.people.member, "available-fields", about());
-    await sql`delete from public.crm_available_fields where config_id = ${config_id} and name = ${names.website}`;
+    await sql`delete from public.crm_available_fields where config_id = ${config_id} and name = ${account.website}`;
     const again = await ask(world.people.admin, "available-fields", about({ refresh: true }));
     expect(again.body.fields).toEqual(first.body.fields);
     expect(String(again.body.refreshed_at) > String(first.body.refreshed_at)).toBe(true);
@@ -149,17 +126,17 @@ describe.each<Provider>(["salesforce", "hubspot"])("mapping fields of %s", (prov
   test("auto-map proposes what is free, and inserts it where an admin says so", async () => {
     const admin = world.people.admin;
     await admin.from("crm_field_mappings").delete().eq("config_id", config_id).in("app_field", ["website", "phone"]);
-    const own = { config_id, entity_type: "accounts", crm_field: names.phone, app_field: "custom_fields.tel" };
+    const own = { config_id, entity_type: "accounts", crm_field: account.phone, app_field: "custom_fields.tel" };
     expect((await admin.from("crm_field_mappings").insert(own)).error).toBeNull();
     const { body } = await ask(world.people.member, "auto-map", about());
     const proposals = body.proposals as { crm_field: string; app_field: string; confidence: number; reason: string }[];
     expect(proposals.find(({ app_field }) => app_field === "website")).toMatchObject({
-      crm_field: names.website,
+      crm_field: account.website,
       confidence: 1,
       applied: false,
     });
     expect(proposals.every(({ reason }) => reason !== "")).toBe(true);
-    expect(proposals.map(({ crm_field }) => crm_field)).not.toContain(names.phone);
+    expect(proposals.map(({ crm_field }) => crm_field)).not.toContain(account.phone);
     expect(await mapped()).not.toContain("website");
 
     const applied = await ask(admin, "auto-map", about({ apply: true, min_confidence: 0.9 }));
@@ -173,7 +150,7 @@ describe.each<Provider>(["salesforce", "hubspot"])("mapping fields of %s", (prov
       .eq("config_id", config_id)
       .eq("action", "field_mappings_changed");
     expect(audit).toHaveLength(3);
-    expect(JSON.stringify(audit?.at(-1)?.detail)).toContain(names.website);
+    expect(JSON.stringify(audit?.at(-1)?.detail)).toContain(account.website);
     await admin.from("crm_field_mappings").delete().eq("config_id", config_id).eq("app_field", "custom_fields.tel");
   });
 
@@ -200,14 +177,14 @@ describe.each<Provider>(["salesforce", "hubspot"])("mapping fields of %s", (prov
     const one = await preview({
       record_ids: [company?.id],
       mappings: [
-        { crm_field: names.website, app_field: "founded_year", data_type: "number" },
+        { crm_field: account.website, app_field: "founded_year", data_type: "number" },
         {
-          crm_field: names.website,
+          crm_field: account.website,
           app_field: "custom_fields.site",
           transform_function: "value.length",
           data_type: "number",
         },
-        { crm_field: names.website, app_field: "custom_fields.bad", transform_function: "value.nothing.there" },
+        { crm_field: account.website, app_field: "custom_fields.bad", transform_function: "value.nothing.there" },
       ],
     });
     expect(one.status, JSON.stringify(one.body)).toBe(200);
@@ -243,7 +220,11 @@ describe.each<Provider>(["salesforce", "hubspot"])("mapping fields of %s", (prov
   });
 
   test("records are found by either id: new in the CRM, new here, deleted, unknown", async () => {
-    const crmId = await editMock(provider, { action: "create", ...names.write("preview-there") });
+    const crmId = await editMock(provider, {
+      action: "create",
+      type: account.type,
+      fields: { [account.name]: "preview-there", [account.website]: "https://preview-there.example" },
+    });
     const { data: alone } = await world.people.member
       .from("crm_companies")
       .insert({ workspace_id: world.workspaceId, name: "Preview Here" })
@@ -258,7 +239,7 @@ describe.each<Provider>(["salesforce", "hubspot"])("mapping fields of %s", (prov
     expect(fieldOf(there?.pull, "name")).toMatchObject({ before: null, after: "preview-there" });
     expect(here).toMatchObject({ crm_id: null, record_id: alone?.id, pull: null, push: { action: "create" } });
     expect(fieldOf(here?.push, "name")).toMatchObject({ before: null, after: "Preview Here" });
-    await editMock(provider, { action: "delete", type: names.write("").type, id: crmId });
+    await editMock(provider, { action: "delete", type: account.type, id: crmId });
     expect(recordsOf(await preview({ record_ids: [crmId] }))).toMatchObject([{ pull: { action: "delete" } }]);
   });
 
@@ -274,9 +255,9 @@ describe.each<Provider>(["salesforce", "hubspot"])("mapping fields of %s", (prov
     };
     expect(await view()).toEqual([]);
     expect((await preview({ limit: 1 })).body.unmapped_required).toEqual([]);
-    const off = { crm_field: names.required, app_field: "name", sync_direction: "none" };
+    const off = { crm_field: account.name, app_field: "name", sync_direction: "none" };
     const missing = [
-      { side: "crm", field: names.required },
+      { side: "crm", field: account.name },
       { side: "app", field: "name" },
     ];
     expect((await preview({ limit: 1, mappings: [off] })).body.unmapped_required).toEqual(missing);

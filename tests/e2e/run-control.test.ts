@@ -30,7 +30,7 @@ describe("control over runs", () => {
   }
 
   test("a request for what the live run does not do is done after it", async () => {
-    await control("salesforce", "knobs", { latencyMs: 150 });
+    await control("salesforce", "knobs", { latencyMs: 2_000 });
     const accounts = await start({ entities: ["accounts"], direction: "from_crm" });
     await expect.poll(() => status(accounts.id), { interval: 20 }).toBe("running");
     const both = await start({ entities: ["contacts"], direction: "from_crm" });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CRM_NAMES } from "../support/crm-names.ts";
 import { functionPid, inMock, later } from "../support/two-way.ts";
 import {
   connect,
@@ -12,10 +13,6 @@ import {
 } from "../support/world.ts";
 
 const CONTACTS = 450;
-const CONTACT = {
-  salesforce: { type: "Contact", email: "Email" },
-  hubspot: { type: "contacts", email: "email" },
-} as const;
 
 describe.each(["salesforce", "hubspot"] as const)("what can go wrong while %s is written", (provider) => {
   const sql = openSql();
@@ -44,7 +41,7 @@ describe.each(["salesforce", "hubspot"] as const)("what can go wrong while %s is
 
   /** E-mail addresses of a tag as the CRM has them, doubles included. */
   async function there(of: Provider, tag: string): Promise<string[]> {
-    const { type, email } = CONTACT[of];
+    const { type, email } = CRM_NAMES[of].contact;
     const all = [...(await inMock(of, type)).values()].map((record) => String(record[email]));
     return all.filter((address) => address.endsWith(`@${tag}.example`)).sort();
   }

@@ -1,50 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CRM_NAMES } from "../support/crm-names.ts";
 import { finished, inMock, rowsWritten } from "../support/two-way.ts";
-import { connect, editMock, newWorld, openSql, type Provider, sync, type World } from "../support/world.ts";
-
-interface Names {
-  deal: string;
-  deals: string;
-  name: string;
-  nextStep: string;
-  amount: string;
-  owner: string;
-  company: string;
-  companies: string;
-  contacts: string;
-  companyName: string;
-}
-
-const NAMES: Record<Provider, Names> = {
-  salesforce: {
-    deal: "Opportunity",
-    deals: "Opportunity",
-    name: "Name",
-    nextStep: "NextStep",
-    amount: "Amount",
-    owner: "OwnerId",
-    company: "Account",
-    companies: "Account",
-    contacts: "Contact",
-    companyName: "Name",
-  },
-  hubspot: {
-    deal: "deals",
-    deals: "deals",
-    name: "dealname",
-    nextStep: "hs_next_step",
-    amount: "amount",
-    owner: "hubspot_owner_id",
-    company: "companies",
-    companies: "companies",
-    contacts: "contacts",
-    companyName: "name",
-  },
-};
+import { connect, editMock, newWorld, openSql, sync, type World } from "../support/world.ts";
 
 describe.each(["salesforce", "hubspot"] as const)("two-way sync with %s", (provider) => {
   const sql = openSql();
-  const names = NAMES[provider];
+  const names = CRM_NAMES[provider];
   let world: World;
   let config: string;
 
@@ -80,11 +41,11 @@ describe.each(["salesforce", "hubspot"] as const)("two-way sync with %s", (provi
   }
 
   async function theirs(crmId: string) {
-    return (await inMock(provider, names.deals)).get(crmId);
+    return (await inMock(provider, names.deal.type)).get(crmId);
   }
 
   const edited = (crmId: string, fields: Record<string, unknown>) =>
-    editMock(provider, { action: "edit", type: names.deal, id: crmId, fields });
+    editMock(provider, { action: "edit", type: names.deal.type, id: crmId, fields });
 
   async function configure(values: { conflict_resolution?: string; sync_rules?: Record<string, boolean> }) {
     const { error } = await world.people.owner.from("crm_sync_configs").update(values).eq("id", config);
@@ -98,14 +59,14 @@ describe.each(["salesforce", "hubspot"] as const)("two-way sync with %s", (provi
     await edit(one.id, { next_steps: "Call on Monday" });
     await finished(world, config);
     const after = await theirs(one.crmId);
-    expect(after?.[names.nextStep]).toBe("Call on Monday");
-    expect(after?.[names.name]).toBe(before?.[names.name]);
+    expect(after?.[names.deal.nextStep]).toBe("Call on Monday");
+    expect(after?.[names.deal.name]).toBe(before?.[names.deal.name]);
     expect(await rowsWritten(provider)).toBe(written + 1);
   });
 
   test("an edit there arrives here, and is not sent back", async () => {
     const one = await deal();
-    await edited(one.crmId, { [names.nextStep]: "Theirs" });
+    await edited(one.crmId, { [names.deal.nextStep]: "Theirs" });
     const written = await rowsWritten(provider);
     await finished(world, config);
     expect((await ours(one.id)).next_steps).toBe("Theirs");
@@ -115,12 +76,12 @@ describe.each(["salesforce", "hubspot"] as const)("two-way sync with %s", (provi
 
   test("edits of different fields on both sides survive both", async () => {
     const one = await deal();
-    await edited(one.crmId, { [names.amount]: 4711 });
+    await edited(one.crmId, { [names.deal.amount]: 4711 });
     await edit(one.id, { next_steps: "Ours" });
     await finished(world, config);
     expect(await ours(one.id)).toMatchObject({ next_steps: "Ours", estimated_value: 4711 });
     const there = await theirs(one.crmId);
-    expect([there?.[names.nextStep], Number(there?.[names.amount])]).toEqual(["Ours", 4711]);
+    expect([there?.[names.deal.nextStep], Number(there?.[names.deal.amount])]).toEqual(["Ours", 4711]);
   });
 
   test.each([
@@ -130,12 +91,12 @@ describe.each(["salesforce", "hubspot"] as const)("two-way sync with %s", (provi
   ])("edits of the same field under %s: here %s, there %s", async (strategy, here, there) => {
     const one = await deal();
     await configure({ conflict_resolution: strategy });
-    await edited(one.crmId, { [names.nextStep]: "Theirs" });
+    await edited(one.crmId, { [names.deal.nextStep]: "Theirs" });
     await edit(one.id, { next_steps: "Ours" });
     await finished(world, config);
     await configure({ conflict_resolution: "crm_wins" });
     expect((await ours(one.id)).next_steps).toBe(here);
-    expect((await theirs(one.crmId))?.[names.nextStep]).toBe(there);
+    expect((await theirs(one.crmId))?.[names.deal.nextStep]).toBe(there);
   });
 
   test("what is new here is created there with its relations and owner, once", async () => {
@@ -181,10 +142,10 @@ describe.each(["salesforce", "hubspot"] as const)("two-way sync with %s", (provi
       where config_id = ${config} and record_id in (${company.data?.id ?? ""}, ${contact.data?.id ?? ""}, ${made.data?.id ?? ""})`;
     const idOf = (entity: string) => links.find((link) => link.entity_type === entity)?.id as string;
     const there = await theirs(idOf("opportunities"));
-    expect(there).toMatchObject({ [names.name]: tag, [names.owner]: person?.id });
+    expect(there).toMatchObject({ [names.deal.name]: tag, [names.deal.owner]: person?.id });
     if (provider === "salesforce") {
       expect(there).toMatchObject({ AccountId: idOf("accounts") });
-      expect((await inMock(provider, names.contacts)).get(idOf("contacts"))).toMatchObject({
+      expect((await inMock(provider, names.contact.type)).get(idOf("contacts"))).toMatchObject({
         AccountId: idOf("accounts"),
       });
     }
@@ -192,8 +153,8 @@ describe.each(["salesforce", "hubspot"] as const)("two-way sync with %s", (provi
     await finished(world, config);
     await finished(world, config);
     expect(await rowsWritten(provider)).toBe(written);
-    const all = [...(await inMock(provider, names.deals)).values()];
-    expect(all.filter((record) => record[names.name] === tag)).toHaveLength(1);
+    const all = [...(await inMock(provider, names.deal.type)).values()];
+    expect(all.filter((record) => record[names.deal.name] === tag)).toHaveLength(1);
     // What came back from the CRM is what we have: the relations too.
     expect(await ours(made.data?.id ?? "")).toMatchObject({
       company_id: company.data?.id,
@@ -204,8 +165,8 @@ describe.each(["salesforce", "hubspot"] as const)("two-way sync with %s", (provi
   test("what is new there is created here, and not sent back", async () => {
     const id = await editMock(provider, {
       action: "create",
-      type: names.company,
-      fields: { [names.companyName]: `Theirs ${provider}` },
+      type: names.account.type,
+      fields: { [names.account.name]: `Theirs ${provider}` },
     });
     const written = await rowsWritten(provider);
     await finished(world, config);
@@ -229,7 +190,7 @@ describe.each(["salesforce", "hubspot"] as const)("two-way sync with %s", (provi
       .from("pipeline_projects")
       .update({ deleted_at: new Date().toISOString() })
       .eq("id", deleted.id);
-    await editMock(provider, { action: "delete", type: names.deal, id: lost.crmId });
+    await editMock(provider, { action: "delete", type: names.deal.type, id: lost.crmId });
     await finished(world, config);
     expect(await theirs(deleted.crmId)).toBeUndefined();
     const [gone] = await sql`select deleted_at from public.pipeline_projects where id = ${lost.id}`;

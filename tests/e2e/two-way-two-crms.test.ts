@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CRM_NAMES } from "../support/crm-names.ts";
 import { finished, inMock, rowsWritten } from "../support/two-way.ts";
 import { connect, editMock, newWorld, openSql, type Provider, sync, type World } from "../support/world.ts";
-
-const TYPES = { salesforce: "Account", hubspot: "companies" } as const;
-const NAMES = { salesforce: "Description", hubspot: "description" } as const;
 
 describe("two CRMs in one workspace", () => {
   const sql = openSql();
@@ -48,7 +46,7 @@ describe("two CRMs in one workspace", () => {
   }
   const written = async () => [await rowsWritten("salesforce"), await rowsWritten("hubspot")];
   const described = async (provider: Provider, id: string) =>
-    (await inMock(provider, TYPES[provider])).get(id)?.[NAMES[provider]];
+    (await inMock(provider, CRM_NAMES[provider].account.type)).get(id)?.[CRM_NAMES[provider].account.description];
 
   test("an edit here arrives in both, once in each", async () => {
     const one = await shared();
@@ -68,7 +66,12 @@ describe("two CRMs in one workspace", () => {
   ] as const)("an edit in %s arrives here and in %s, once, and never comes back", async (source, target) => {
     const one = await shared();
     const text = `From ${source}`;
-    await editMock(source, { action: "edit", type: TYPES[source], id: one[source], fields: { [NAMES[source]]: text } });
+    await editMock(source, {
+      action: "edit",
+      type: CRM_NAMES[source].account.type,
+      id: one[source],
+      fields: { [CRM_NAMES[source].account.description]: text },
+    });
     const before = { source: await rowsWritten(source), target: await rowsWritten(target) };
     await finished(world, configs[source]);
     await finished(world, configs[target]);
@@ -83,7 +86,7 @@ describe("two CRMs in one workspace", () => {
 
   /** Of the mock HubSpot, which takes these industries and no other. */
   const industryOf = async ({ hubspot }: Record<Provider, string>) =>
-    (await inMock("hubspot", TYPES.hubspot)).get(hubspot)?.industry;
+    (await inMock("hubspot", CRM_NAMES.hubspot.account.type)).get(hubspot)?.industry;
   const edited = async (id: string, values: { industry: string; description: string }) => {
     const { error } = await world.people.owner.from("crm_companies").update(values).eq("id", id);
     expect(error).toBeNull();

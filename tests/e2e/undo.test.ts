@@ -1,12 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { followRun, type Operation } from "../../scripts/lib/sync-run.ts";
+import { CRM_NAMES } from "../support/crm-names.ts";
 import { finished, inMock, rowsWritten } from "../support/two-way.ts";
 import { connect, editMock, newWorld, openSql, sync, type World } from "../support/world.ts";
-
-const NAMES = {
-  salesforce: { type: "Contact", title: "Title", lastName: "LastName" },
-  hubspot: { type: "contacts", title: "jobtitle", lastName: "lastname" },
-} as const;
 
 interface Both {
   id: string;
@@ -15,7 +11,7 @@ interface Both {
 
 describe.each(["salesforce", "hubspot"] as const)("a run that pulled from %s and pushed to it", (provider) => {
   const sql = openSql();
-  const names = NAMES[provider];
+  const names = CRM_NAMES[provider].contact;
   const tag = `Undo ${provider}`;
   let world: World;
   let config: string;

@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { LOCAL_CRM_CLIENT } from "../../scripts/lib/crm-env.ts";
+import { eventually } from "../support/eventually.ts";
 import { connect, control, editMock, endpoint, newWorld, openSql, sync, type World } from "../support/world.ts";
 
 /** A change in a CRM reaches us because the CRM says so, and nobody else can say so. */
@@ -33,16 +34,6 @@ afterAll(async () => {
   await control("salesforce", "knobs", { webhooks: null });
   await sql.end();
 });
-
-async function eventually<T>(what: string, look: () => Promise<T | null | undefined>): Promise<T> {
-  const end = Date.now() + 60_000;
-  for (;;) {
-    const found = await look();
-    if (found !== null && found !== undefined) return found;
-    if (Date.now() > end) throw new Error(`Waited a minute for ${what}.`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
 
 async function linked(config: string, entity: string): Promise<{ crm: string; record: string }> {
   const [link] = await sql<{ crm: string; record: string }[]>`

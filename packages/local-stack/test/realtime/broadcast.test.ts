@@ -1,6 +1,6 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { connect, Inbox, joined, userToken } from "./support/clients.ts";
-import { type RealtimeFixture, startRealtime } from "./support/fixture.ts";
+import { useRealtime } from "./support/fixture.ts";
 import { ANNA, BEN } from "./support/tables.ts";
 
 interface Message {
@@ -9,16 +9,7 @@ interface Message {
   meta?: Record<string, unknown>;
 }
 
-let fixture: RealtimeFixture;
-const connections: { disconnect(): void }[] = [];
-
-beforeAll(async () => {
-  fixture = await startRealtime();
-});
-afterEach(() => {
-  for (const connection of connections.splice(0)) connection.disconnect();
-});
-afterAll(() => fixture.close());
+const { fixture, connections } = useRealtime();
 
 async function member(user: string | null, topic: string, config: Record<string, unknown> = {}, event = "*") {
   const client = await connect(fixture, user ? await userToken(fixture, user) : undefined);

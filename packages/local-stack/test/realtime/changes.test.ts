@@ -1,21 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { connect, subscribeToChanges, userToken } from "./support/clients.ts";
-import { type RealtimeFixture, startRealtime } from "./support/fixture.ts";
+import { useRealtime } from "./support/fixture.ts";
 import { ANNA, ANNAS_WORKSPACE, createTables } from "./support/tables.ts";
 import { type ChangeParams, listen, newRows, watch as watchTable } from "./support/watch.ts";
 
-let fixture: RealtimeFixture;
-const connections: { disconnect(): void }[] = [];
-
-beforeAll(async () => {
-  fixture = await startRealtime();
-  await createTables(fixture.sql);
-});
-afterEach(async () => {
-  for (const connection of connections.splice(0)) connection.disconnect();
-  await fixture.sql`truncate public.deals, public.notices, public.samples, public.keyless, public.forbidden`;
-});
-afterAll(() => fixture.close());
+const { fixture, connections } = useRealtime(({ sql }) => createTables(sql));
+afterEach(() => fixture.sql`truncate public.deals, public.notices, public.samples, public.keyless, public.forbidden`);
 
 async function watch(user: string | null, params: ChangeParams) {
   const watching = await watchTable(fixture, user, params);

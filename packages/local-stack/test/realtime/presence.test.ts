@@ -1,19 +1,10 @@
 import type { RealtimePresenceState } from "@supabase/supabase-js";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { connect, Inbox, joined, userToken } from "./support/clients.ts";
-import { type RealtimeFixture, startRealtime } from "./support/fixture.ts";
+import { useRealtime } from "./support/fixture.ts";
 import { ANNA, BEN } from "./support/tables.ts";
 
-let fixture: RealtimeFixture;
-const connections: { disconnect(): void }[] = [];
-
-beforeAll(async () => {
-  fixture = await startRealtime();
-});
-afterEach(() => {
-  for (const connection of connections.splice(0)) connection.disconnect();
-});
-afterAll(() => fixture.close());
+const { fixture, connections } = useRealtime();
 
 interface Visitor {
   name: string;

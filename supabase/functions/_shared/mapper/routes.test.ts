@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { ADMIN, CONFIG, STRANGER } from "../connect/testing.ts";
 import { failure } from "../crm/errors.ts";
 import { fieldOf } from "../sync/testing.crm.ts";
-import { ADMIN, account, CONFIG, mapping, NO_CONFIG, STRANGER, setUp, VIEWER } from "./testing.ts";
+import { account, mapping, NO_CONFIG, setUp, VIEWER } from "./testing.ts";
 
 const OURS = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb";
 const ALONE = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa";

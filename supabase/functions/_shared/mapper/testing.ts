@@ -1,4 +1,6 @@
+import { ADMIN, CONFIG, MEMBER, WORKSPACE } from "../connect/testing.ts";
 import type { CrmFailure, CrmField, CrmFilter, CrmProvider, CrmRecord, CrmSession } from "../crm/contract.ts";
+import { fieldRowOf } from "../db/sql/fields.ts";
 import { answering, roleCheck } from "../db/testing.ts";
 import { callers } from "../http/testing.ts";
 import { crmWith, fieldOf, providerOf } from "../sync/testing.crm.ts";
@@ -6,13 +8,8 @@ import { mapperRoutes } from "./routes.ts";
 
 /** Stand-ins for the tests of this folder: a connection with a saved mapping, and a CRM with a few accounts. */
 
-export const ADMIN = { id: "11111111-1111-4111-8111-111111111111", email: "admin@demo.example" };
-export const MEMBER = { id: "33333333-3333-4333-8333-333333333333", email: "member@demo.example" };
 export const VIEWER = { id: "77777777-7777-4777-8777-777777777777", email: "viewer@demo.example" };
-export const STRANGER = { id: "44444444-4444-4444-8444-444444444444", email: "stranger@demo.example" };
-export const CONFIG = "66666666-6666-4666-8666-666666666666";
 export const NO_CONFIG = "88888888-8888-4888-8888-888888888888";
-const WORKSPACE = "55555555-5555-4555-8555-555555555555";
 const ROLES = { [ADMIN.id]: "admin", [MEMBER.id]: "member", [VIEWER.id]: "viewer" };
 
 export const FIELDS = [
@@ -92,7 +89,8 @@ export class MapperWorld {
         this.writes.push("fields");
         return [];
       },
-      "public.crm_available_fields": () => (this.kept ?? []).map(keptRow),
+      "public.crm_available_fields": () =>
+        (this.kept ?? []).map((field) => ({ ...fieldRowOf(field), refreshed_at: new Date("2026-11-21T12:00:00Z") })),
       "private.crm_preview_ours": ([, , theirs, ours]) => {
         const [byCrm, byOurs] = [theirs, ours].map((ids) => JSON.parse(String(ids)) as string[]);
         return this.ours.filter(
@@ -137,21 +135,6 @@ export class MapperWorld {
       },
     };
   }
-}
-
-function keptRow({ name, label, type, crmType, required, readOnly, custom, options, maxLength }: CrmField) {
-  return {
-    name,
-    label,
-    type,
-    crm_type: crmType,
-    required,
-    read_only: readOnly,
-    custom,
-    options: options ?? null,
-    max_length: maxLength ?? null,
-    refreshed_at: new Date("2026-11-21T12:00:00Z"),
-  };
 }
 
 export function account(id: string, fields: Record<string, unknown>): CrmRecord {

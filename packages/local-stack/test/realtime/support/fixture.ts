@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import postgres, { type Sql } from "postgres";
-import { inject } from "vitest";
+import { afterAll, afterEach, beforeAll, inject } from "vitest";
 import { onFreePorts } from "../../../../../scripts/lib/ports.ts";
 import { type Stack, startStack } from "../../../src/index.ts";
 import { copyDatabase, makeProject } from "../../support/project.ts";
@@ -35,4 +35,24 @@ export async function startRealtime(): Promise<RealtimeFixture> {
       await rm(projectRoot, { recursive: true, force: true });
     },
   };
+}
+
+/** What a test has to hang up when it is over. */
+export interface Connection {
+  disconnect(): void;
+}
+
+/** One stack for the tests of a file, filled before the first of them; whoever connects is hung up after each. */
+export function useRealtime(prepare: (fixture: RealtimeFixture) => Promise<void> = async () => {}) {
+  const fixture = {} as RealtimeFixture;
+  const connections: Connection[] = [];
+  beforeAll(async () => {
+    Object.assign(fixture, await startRealtime());
+    await prepare(fixture);
+  });
+  afterEach(() => {
+    for (const connection of connections.splice(0)) connection.disconnect();
+  });
+  afterAll(() => fixture.close?.());
+  return { fixture, connections };
 }

@@ -46,7 +46,7 @@ export async function keepFields(
   await db.query("select private.crm_keep_fields($1::uuid, $2::text, $3::text::jsonb)", [
     config,
     entity,
-    json(fields.map(toRow)),
+    json(fields.map(fieldRowOf)),
   ]);
 }
 
@@ -64,7 +64,17 @@ export async function keptFields(db: Db, config: string, entity: EntityType): Pr
   };
 }
 
-function toRow({ name, label, type, crmType, required, readOnly, custom, options, maxLength }: CrmField): FieldRow {
+export function fieldRowOf({
+  name,
+  label,
+  type,
+  crmType,
+  required,
+  readOnly,
+  custom,
+  options,
+  maxLength,
+}: CrmField): FieldRow {
   return {
     name,
     label,
