@@ -54,7 +54,8 @@ comment on column public.pipeline_projects.probability is 'Per cent. Left null i
 comment on column public.pipeline_projects.weighted_value is 'estimated_value times probability.';
 comment on column public.pipeline_projects.estimated_duration is 'Days.';
 comment on column public.pipeline_projects.board_position is 'Order within a stage on a board: any number between those of the neighbours. Null comes last.';
-comment on column public.pipeline_projects.sync_status is 'Null: never synced. Written by a sync only, as crm_id and crm_source are.';
+comment on column public.pipeline_projects.sync_status is
+  'Null: never synced. failed: a CRM did not take the deal, or not all of it; the open row of crm_sync_errors says what and why. Written by a sync only, as crm_id and crm_source are.';
 comment on column public.pipeline_projects.crm_id is 'Id in the CRM that the deal came from, null for a deal created here. crm_source names that CRM.';
 
 create index pipeline_projects_board_idx on public.pipeline_projects (workspace_id, stage_key, board_position);

@@ -25,6 +25,7 @@ create table public.crm_sync_configs (
   last_sync_status text check (last_sync_status in ('success', 'failed', 'partial')),
   last_sync_error text,
   next_sync_at timestamptz,
+  failed_runs int not null default 0,
   created_by uuid references auth.users (id) on delete set null,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -41,6 +42,8 @@ comment on column public.crm_sync_configs.sync_rules is
   'create_when_missing, create_in_crm, delete_when_deleted, delete_in_crm: bool; phone_country; schedule: {time_zone, daily_at, minute}; "<entity>": {field_strategies, filter, exclude_fields, external_id_field}. What they mean stands in docs/operations.md; private.crm_sync_rules_problem checks them.';
 comment on column public.crm_sync_configs.conflict_resolution is
   'What happens to a field that both sides changed. crm-wins, system-wins, timestamp and manual are accepted and stored under the names of the check.';
+comment on column public.crm_sync_configs.failed_runs is
+  'Runs that failed in a row. A realtime connection waits longer after each; a success, a reconnect or a person who starts a run puts it back to 0.';
 comment on column public.crm_sync_configs.status_reason is 'Why the connection is in error or paused, in words for people.';
 
 -- Two documents name the strategies differently; one spelling is stored. A rule that a sync could not follow is refused here.

@@ -99,7 +99,7 @@ begin
 
   perform private.crm_keep_tokens(v_config, p_tokens);
   perform private.crm_upsert_owners(v_config, p_owners);
-  perform private.crm_keep_time_zone(v_config, p_account ->> 'time_zone');
+  perform private.crm_keep_time_zone(v_config, p_account ->> 'time_zone'), private.crm_forget_failures(v_config);
   -- A reconnect keeps the mappings as the admin left them, deleted ones included.
   if v_is_new then
     perform private.crm_insert_mappings(v_config, p_mappings, p_stages);

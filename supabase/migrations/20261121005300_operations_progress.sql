@@ -163,10 +163,12 @@ begin
     return;
   end if;
 
+  perform private.crm_undo_left(p_operation, p_error_message);
   select coalesce(sum(l.records_failed), 0) into v_failed from public.crm_sync_logs l where l.operation_id = p_operation;
   if v_outcome = 'completed' and v_failed > 0 then
     v_outcome := 'partial';
   end if;
+  v_outcome := private.crm_undo_outcome(p_operation, v_outcome);
   perform private.crm_close_logs(p_operation, v_outcome);
   update public.crm_sync_operations o
   set status = v_outcome, completed_at = clock_timestamp(),
@@ -211,6 +213,7 @@ declare
   v_operation public.crm_sync_operations;
 begin
   perform private.crm_fence_off(p_operation);
+  perform private.crm_undo_left(p_operation, p_reason);
   perform private.crm_close_logs(p_operation, 'cancelled');
   update public.crm_sync_operations o
   set status = 'cancelled', completed_at = clock_timestamp(), results = private.crm_results(p_operation), error_message = p_reason

@@ -5,6 +5,7 @@ create table private.crm_push_reviews (
   config_id uuid not null references public.crm_sync_configs (id) on delete cascade,
   entity_type text not null,
   with_deleted boolean not null,
+  stage_keys text[] not null default '{}',
   after text not null default '',
   primary key (config_id, entity_type)
 );
@@ -12,18 +13,20 @@ alter table private.crm_push_reviews enable row level security;
 revoke all on private.crm_push_reviews from public, anon, authenticated, service_role;
 comment on table private.crm_push_reviews is 'Links that go into the outbox once more, some thousand at a time, as the next runs come to them.';
 comment on column private.crm_push_reviews.with_deleted is 'Also records that were deleted here since the last merge: the connection heard of no edit meanwhile.';
+comment on column private.crm_push_reviews.stage_keys is 'Stages of ours that a stage of the CRM meant before the stage mapping was changed.';
 comment on column private.crm_push_reviews.after is 'The CRM id up to which they are in the outbox.';
 
-create function private.crm_review(p_config uuid, p_entities text[], p_with_deleted boolean) returns void
+create function private.crm_review(p_config uuid, p_entities text[], p_with_deleted boolean, p_stage_keys text[] default '{}') returns void
 language sql
 set search_path = ''
 as $$
-  insert into private.crm_push_reviews as r (config_id, entity_type, with_deleted)
-  select p_config, e, p_with_deleted
+  insert into private.crm_push_reviews as r (config_id, entity_type, with_deleted, stage_keys)
+  select p_config, e, p_with_deleted, p_stage_keys
   from unnest(p_entities) e
   where exists (select from private.crm_record_links l where l.config_id = p_config and l.entity_type = e)
   on conflict (config_id, entity_type) do update
-  set after = '', with_deleted = r.with_deleted or excluded.with_deleted
+  set after = '', with_deleted = r.with_deleted or excluded.with_deleted,
+    stage_keys = array(select unnest(r.stage_keys) union select unnest(excluded.stage_keys))
 $$;
 
 -- The next links of a review; answers how many it looked at.
@@ -64,6 +67,9 @@ begin
     )
     select count(*)::int, max(p.crm_record_id) from part p
   $sql$, p_table) into v_seen, v_last using p_config, p_entity, v_review.after, v_review.with_deleted;
+  if v_seen > 0 and v_review.stage_keys <> '{}' then
+    perform private.crm_review_stages(v_review, v_last);
+  end if;
   update private.crm_push_reviews r set after = v_last where r.config_id = p_config and r.entity_type = p_entity and v_seen > 0;
   delete from private.crm_push_reviews r where r.config_id = p_config and r.entity_type = p_entity and v_seen = 0;
   return v_seen;
@@ -130,6 +136,6 @@ create trigger follow_added_mappings after insert on public.crm_field_mappings r
 create trigger follow_changed_mappings after update on public.crm_field_mappings referencing old table as former new table as latter
   for each statement execute function private.follow_field_mappings();
 
-revoke execute on function private.crm_review(uuid, text[], boolean), private.crm_review_part(uuid, text, name),
+revoke execute on function private.crm_review(uuid, text[], boolean, text[]), private.crm_review_part(uuid, text, name),
   private.follow_push_settings(), private.follow_field_mappings()
   from public, anon, authenticated, service_role;

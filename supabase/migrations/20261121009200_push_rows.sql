@@ -88,7 +88,7 @@ as $$
     union all
     select f.app_field, true from private.crm_app_fields f where f.entity_type = (p_context.merge).entity and f.data_type = 'relation'
   ) p
-  where p.field <> all (p_context.excluded) and ltrim(p.field, '$') <> all (p_context.excluded)
+  where p.field <> all (p_context.excluded)
 $$;
 
 -- Reads the rows' records and links. Deleted here: a deletion there, where that is wanted. Deleted there and alive here: nothing,

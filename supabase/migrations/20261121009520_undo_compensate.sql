@@ -183,14 +183,14 @@ begin
     join private.crm_compensations k on (k.operation_id, k.entity_type, k.record_id) = (p_operation, p_entity, r.record_id)
     left join private.crm_record_links l
       on (l.config_id, l.entity_type, l.crm_record_id) = (v_context.config_id, p_entity, k.crm_record_id)
-    where r.outcome in ('written', 'exists') or r.outcome = 'gone' and k.action = 'delete');
+    where r.outcome = 'written' and (k.action <> 'update' or r.sent <> '{}') or r.outcome = 'exists' or r.outcome = 'gone' and k.action = 'delete');
   v_failed := array(
     select (r.record_id, k.crm_record_id, null, null, '{}'::text[],
-      jsonb_build_object('The CRM', case when r.outcome = 'gone' then 'has the record no more.' else coalesce(r.message, 'refused it.') end))::private.crm_undo_change
+      jsonb_build_object('The CRM', case when r.outcome = 'gone' then 'has the record no more.' else coalesce(r.message, case r.outcome when 'written' then 'lets nobody set these fields any more.' else 'refused it.' end) end))::private.crm_undo_change
     from unnest(v_results) r
     join private.crm_compensations k on (k.operation_id, k.entity_type, k.record_id) = (p_operation, p_entity, r.record_id)
     where r.outcome = 'gone' and k.action <> 'delete' or r.outcome = 'failed' and r.is_final
-      or r.outcome = 'written' and r.message is not null);
+      or r.outcome = 'written' and (r.message is not null or k.action = 'update' and r.sent = '{}'));
   perform private.crm_keep_compensated(v_context, v_done), private.crm_undo_list(v_context, 'push', v_failed);
   delete from private.crm_compensations k
   using unnest(v_failed) f

@@ -43,11 +43,20 @@ create table private.crm_plan_touched (
 );
 comment on column private.crm_plan_touched.fields is 'Fields that would come from the CRM or be in conflict; null for a record that would be linked first.';
 
+-- Pages overlap, and a record that changes while the CRM is read comes again.
+create table private.crm_plan_records (
+  operation_id uuid not null references public.crm_sync_operations (id) on delete cascade,
+  entity_type text not null,
+  crm_record_id text not null,
+  primary key (operation_id, entity_type, crm_record_id)
+);
+comment on table private.crm_plan_records is 'Records of the CRM that a plan has counted; each counts once.';
+
 do $$
 declare
   t regclass;
 begin
-  foreach t in array array['private.crm_plan_counts', 'private.crm_plan_samples', 'private.crm_plan_touched']::regclass[] loop
+  foreach t in array array['private.crm_plan_counts', 'private.crm_plan_samples', 'private.crm_plan_touched', 'private.crm_plan_records']::regclass[] loop
     execute format('alter table %s enable row level security', t);
     execute format('revoke all on %s from public, anon, authenticated, service_role', t);
   end loop;

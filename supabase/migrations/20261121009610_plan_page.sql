@@ -36,6 +36,19 @@ as $$
     on n.record_id = s.record_id
 $$;
 
+-- Those of a page that no earlier page of the plan has counted.
+create function private.crm_plan_unseen(p_operation uuid, p_entity text, p_records jsonb) returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(jsonb_agg(r.record order by r.place), '[]')
+  from jsonb_array_elements(p_records) with ordinality r (record, place)
+  where not exists (
+    select from private.crm_plan_records k
+    where k.operation_id = p_operation and k.entity_type = p_entity and k.crm_record_id = r.record ->> 'crm_id')
+$$;
+
 -- The first place of a page that was planned already is its checkpoint: delivered twice, it counts once.
 create function private.crm_plan_page(
   p_operation uuid, p_fence bigint, p_entity text, p_records jsonb, p_rejected jsonb, p_checkpoint jsonb, p_cursor jsonb
@@ -50,7 +63,8 @@ declare
   v_seen private.crm_plan_sample[];
 begin
   begin
-    v_page := private.crm_merge_page(p_operation, p_fence, p_entity, p_records, p_rejected, p_checkpoint, p_cursor);
+    v_page := private.crm_merge_page(p_operation, p_fence, p_entity, private.crm_plan_unseen(p_operation, p_entity, p_records),
+      private.crm_plan_unseen(p_operation, p_entity, p_rejected), p_checkpoint, p_cursor);
     v_seen := private.crm_plan_seen(p_operation, p_entity);
     raise exception 'This was a plan.' using errcode = 'PC0PL';
   exception
@@ -60,6 +74,9 @@ begin
   if v_again is not true then
     perform private.crm_add_plan(p_operation, p_entity, 'here',
       v_page || jsonb_build_object('linked', (select count(*) from unnest(v_seen) s where s.action = 'linked')), v_seen);
+    insert into private.crm_plan_records (operation_id, entity_type, crm_record_id)
+    select distinct p_operation, p_entity, s.crm_record_id from unnest(v_seen) s
+    on conflict do nothing;
     insert into private.crm_plan_touched as t (operation_id, entity_type, record_id, fields)
     select p_operation, p_entity, s.record_id,
       case when bool_or(exists (select from unnest(v_seen) l where l.record_id = s.record_id and l.action = 'linked')) then null
@@ -178,7 +195,7 @@ comment on function private.crm_plan_push(uuid, bigint, text, int) is
   'Looks at the next records of ours that are due for pushing and takes everything back, marks in the outbox included. True while there are more.';
 
 revoke execute on function
-  private.crm_plan_seen(uuid, text), private.crm_plan_page(uuid, bigint, text, jsonb, jsonb, jsonb, jsonb),
+  private.crm_plan_seen(uuid, text), private.crm_plan_unseen(uuid, text, jsonb), private.crm_plan_page(uuid, bigint, text, jsonb, jsonb, jsonb, jsonb),
   private.crm_plan_progress(public.crm_sync_operations, text, jsonb, int),
   private.crm_plan_outbound(public.crm_sync_operations, text, jsonb, uuid[]), private.crm_plan_push(uuid, bigint, text, int)
   from public, anon, authenticated, service_role;

@@ -19,7 +19,7 @@ begin
     'operation', 'plan', 'entities', coalesce(entities, v_config.sync_entities), 'phases', '{pull,push}'::text[], 'full', false,
     'trigger', 'manual', 'direction', coalesce(direction, private.crm_own_direction(v_config.sync_direction)), 'by', private.actor_id());
   perform private.crm_audit(v_config.id, 'planned', v_wish - '{operation,by,full,trigger,phases}'::text[]);
-  return private.crm_create_run(v_config, v_wish);
+  return private.crm_create_run(v_config.id, v_wish);
 end
 $$;
 comment on function public.crm_plan_sync(uuid, text[], text) is

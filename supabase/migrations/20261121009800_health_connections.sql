@@ -68,17 +68,22 @@ stable
 set search_path = ''
 as $$
   select v.status, v.advice
-  from (values
+  from (
+    select case when p_config.next_sync_at is not null then
+      format('It is tried again by itself at %s UTC', to_char(p_config.next_sync_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
+        || case when p_config.sync_frequency = 'realtime' then ', later after each failure.' else '.' end end as sentence
+  ) t
+  cross join lateral (values
     (1, p_config.status = 'disconnected', 'broken', 'Disconnected. Connect the same account again to go on; mappings and links are kept.'),
     (2, p_config.status = 'error', 'broken', coalesce(p_config.status_reason || ' ', '') || 'Reconnect the CRM; mappings and links are kept.'),
     (3, not p_config.is_active, 'attention', 'Switched off. Set is_active to let it sync again.'),
     (4, p_config.status = 'paused', 'attention', 'Paused. Resume it when it may sync again.'),
-    (5, p_failures >= 3, 'broken', 'The last runs failed: ' || coalesce(p_config.last_sync_error || ' ', '') || 'Look at the errors, then retry the last run.'),
+    (5, p_failures >= 3, 'broken', 'The last runs failed: ' || coalesce(p_config.last_sync_error || ' ', '') || 'Look at the errors, then retry the last run.' || coalesce(' ' || t.sentence, '')),
     (6, p_late, 'late', 'No sync got through for longer than it should take. If a run is live, look at its timeline; if none is, ask the operator whether the schedule runs.'),
-    (7, p_dead > 0, 'attention', format('%s records were given up after several tries. Mend them as their errors say, then retry them.', p_dead)),
-    (8, p_errors > 0, 'attention', format('%s errors are open. Mend the records as the errors say, then retry them.', p_errors)),
-    (9, p_conflicts > 0, 'attention', format('%s conflicts wait for a decision.', p_conflicts)),
-    (10, p_config.last_sync_status = 'failed', 'attention', 'The last run failed: ' || coalesce(p_config.last_sync_error || ' ', '') || 'It is tried again by itself; retry it to do so now.'),
+    (7, p_config.last_sync_status = 'failed', 'attention', 'The last run failed: ' || coalesce(p_config.last_sync_error || ' ', '') || coalesce(t.sentence || ' ', '') || 'Retry it to do so now.'),
+    (8, p_dead > 0, 'attention', format('%s records were given up after several tries. Mend them as their errors say, then retry them.', p_dead)),
+    (9, p_errors > 0, 'attention', format('%s errors are open. Mend the records as the errors say, then retry them.', p_errors)),
+    (10, p_conflicts > 0, 'attention', format('%s conflicts wait for a decision.', p_conflicts)),
     (11, true, 'ok', 'Nothing to do.')) v (place, applies, status, advice)
   where v.applies
   order by v.place

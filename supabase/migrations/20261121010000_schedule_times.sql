@@ -43,13 +43,27 @@ as $$
   where t > p_from
 $$;
 
-create function private.crm_next_sync(p_frequency text, p_schedule jsonb, p_from timestamptz, p_config uuid) returns timestamptz
+-- How long a connection is left alone after so many failed runs in a row: twice as long each time, up to an hour, and between half
+-- and all of that, so that connections that failed together do not come back together.
+create function private.crm_back_off(p_failed_runs int, p_config uuid) returns interval
+language sql
+immutable
+set search_path = ''
+as $$
+  select case when p_failed_runs > 0 then
+    least(interval '1 hour', interval '1 minute' * 2 ^ least(p_failed_runs, 10)) * (0.5 + private.crm_spread(p_config, 1000) / 2000.0)
+  else interval '0' end
+$$;
+
+create function private.crm_next_sync(
+  p_frequency text, p_schedule jsonb, p_from timestamptz, p_config uuid, p_failed_runs int default 0
+) returns timestamptz
 language sql
 stable
 set search_path = ''
 as $$
   select case p_frequency
-    when 'realtime' then date_trunc('minute', p_from) + interval '1 minute'
+    when 'realtime' then greatest(date_trunc('minute', p_from) + interval '1 minute', p_from + private.crm_back_off(p_failed_runs, p_config))
     when 'hourly' then private.crm_next_hourly(
       coalesce((p_schedule ->> 'minute')::int, private.crm_spread(p_config, 60)), z.time_zone, p_from)
     -- Without a time, somewhere in the night.
@@ -58,10 +72,11 @@ as $$
   end
   from (select coalesce(p_schedule ->> 'time_zone', 'UTC') as time_zone) z
 $$;
-comment on function private.crm_next_sync(text, jsonb, timestamptz, uuid) is
-  'When a connection syncs next after an instant: realtime each minute, hourly at schedule.minute, daily at schedule.daily_at in schedule.time_zone, manual never (null).';
+comment on function private.crm_next_sync(text, jsonb, timestamptz, uuid, int) is
+  'When a connection syncs next after an instant: realtime each minute, later after failed runs, hourly at schedule.minute, daily at schedule.daily_at in schedule.time_zone, manual never (null).';
 
 revoke execute on function
   private.first_at_local(timestamp, text), private.crm_spread(uuid, int), private.crm_next_hourly(int, text, timestamptz),
-  private.crm_next_daily(time, text, timestamptz), private.crm_next_sync(text, jsonb, timestamptz, uuid)
+  private.crm_next_daily(time, text, timestamptz), private.crm_back_off(int, uuid),
+  private.crm_next_sync(text, jsonb, timestamptz, uuid, int)
   from public, anon, authenticated, service_role;

@@ -10,10 +10,13 @@ as $$
 declare
   v_runs_again constant boolean := tg_op = 'UPDATE' and not (old.status = 'connected' and old.is_active);
 begin
+  if v_runs_again then
+    new.failed_runs := 0;
+  end if;
   new.next_sync_at := case
     when new.status = 'connected' and new.is_active then
       private.crm_next_sync(new.sync_frequency, new.sync_rules -> 'schedule',
-        case when v_runs_again then coalesce(new.last_sync_at, clock_timestamp()) else clock_timestamp() end, new.id)
+        case when v_runs_again then coalesce(new.last_sync_at, clock_timestamp()) else clock_timestamp() end, new.id, new.failed_runs)
   end;
   return new;
 end
@@ -30,6 +33,28 @@ create trigger plan_next_sync
     (old.status, old.is_active, old.sync_frequency, old.sync_rules -> 'schedule')
     is distinct from (new.status, new.is_active, new.sync_frequency, new.sync_rules -> 'schedule'))
   execute function private.crm_plan_next_sync();
+
+-- A person had a hand in it: what failed before says nothing about the next run.
+create function private.crm_forget_failures(p_config uuid) returns void
+language sql
+set search_path = ''
+as $$
+  update public.crm_sync_configs c
+  set failed_runs = 0, next_sync_at = case when c.next_sync_at is not null then
+    least(c.next_sync_at, private.crm_next_sync(c.sync_frequency, c.sync_rules -> 'schedule', clock_timestamp(), c.id)) end
+  where c.id = p_config and c.failed_runs > 0
+$$;
+
+-- Whether a run does all that the schedule of its connection would.
+create function private.crm_is_whole(p_operation public.crm_sync_operations, p_config public.crm_sync_configs) returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+  select p_operation.operation = 'sync' and p_operation.entities @> p_config.sync_entities
+    and p_operation.direction in ('bidirectional', private.crm_own_direction(p_config.sync_direction))
+    and exists (select from private.crm_operation_state s where s.operation_id = p_operation.id and s.phases @> '{dirty,pull,push}')
+$$;
 
 -- Whether records that were named, or edits of ours, wait for this connection.
 create function private.crm_has_work(p_config uuid, p_now timestamptz) returns boolean
@@ -53,8 +78,9 @@ as $$
       where x.config_id = p_config and x.enqueued_at >= p_since and not x.dead and x.not_before <= p_now)
 $$;
 
--- A run has left its worker's hands. Its place goes to the next; the connection's next time is set; and what came while the run
--- was under way gets a run of its own, unless only a person starts runs of this connection.
+-- A run has left its worker's hands. Its place goes to the next; the connection's next time is set, but for one that came while
+-- a run was live that did only part of it; and what came while the run was under way gets a run of its own, unless only a person
+-- starts runs of this connection. A plan or an undo says nothing about whether the next sync works, nor does who cancels.
 -- Definer: also a member who cancels a run ends it, and clients write neither runs nor next_sync_at.
 create function private.crm_run_left() returns trigger
 language plpgsql
@@ -68,9 +94,18 @@ begin
   if new.status <> 'paused' then
     -- Whoever holds the connection just now (pause, resume, new settings) sets the time itself; waiting for them could deadlock.
     update public.crm_sync_configs c
-    set next_sync_at = private.crm_next_sync(c.sync_frequency, c.sync_rules -> 'schedule', v_now, c.id)
+    set failed_runs = held.failed_runs, next_sync_at = case
+        when c.sync_frequency = 'realtime' or c.next_sync_at is null or c.next_sync_at > v_now or private.crm_is_whole(new, c)
+          then private.crm_next_sync(c.sync_frequency, c.sync_rules -> 'schedule', v_now, c.id, held.failed_runs)
+        else c.next_sync_at
+      end
     from (
-      select k.id from public.crm_sync_configs k
+      select k.id, case
+          when new.operation in ('plan', 'undo') or new.status = 'cancelled' then k.failed_runs
+          when new.status = 'failed' then k.failed_runs + 1
+          else 0
+        end as failed_runs
+      from public.crm_sync_configs k
       where k.id = new.config_id and k.status = 'connected' and k.is_active
       for no key update skip locked
     ) held
@@ -96,5 +131,6 @@ create constraint trigger run_left
     and old.status <> new.status)
   execute function private.crm_run_left();
 
-revoke execute on function private.crm_has_work(uuid, timestamptz), private.crm_has_new_work(uuid, timestamptz, timestamptz)
+revoke execute on function private.crm_forget_failures(uuid), private.crm_is_whole(public.crm_sync_operations, public.crm_sync_configs),
+  private.crm_has_work(uuid, timestamptz), private.crm_has_new_work(uuid, timestamptz, timestamptz)
   from public, anon, authenticated, service_role;

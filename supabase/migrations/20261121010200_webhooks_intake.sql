@@ -78,7 +78,8 @@ end
 $$;
 
 -- A run for each connection of which records were named. One that is live looks again when it ends; a connection that only a person
--- starts, that is paused or that only sends keeps the names for its next run.
+-- starts, that is paused, that only sends or whose runs fail keeps the names
+-- for its next run.
 create function private.crm_wake_named(p_configs uuid[]) returns void
 language plpgsql
 set search_path = ''
@@ -93,7 +94,8 @@ begin
   from public.crm_sync_configs c
   join public.workspaces w on w.id = c.workspace_id and w.deleted_at is null
   where c.id = any (p_configs) and c.status = 'connected' and c.is_active
-    and c.sync_frequency <> 'manual' and c.sync_direction <> 'push';
+    and c.sync_frequency <> 'manual' and c.sync_direction <> 'push'
+    and (c.failed_runs = 0 or c.last_sync_at + private.crm_back_off(c.failed_runs, c.id) <= clock_timestamp());
 end
 $$;
 

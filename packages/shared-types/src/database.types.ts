@@ -1058,6 +1058,7 @@ export type Database = {
           environment: string;
           external_account_id: string;
           external_account_name: string | null;
+          failed_runs: number;
           id: string;
           is_active: boolean;
           last_sync_at: string | null;
@@ -1086,6 +1087,7 @@ export type Database = {
           environment?: string;
           external_account_id: string;
           external_account_name?: string | null;
+          failed_runs?: number;
           id?: string;
           is_active?: boolean;
           last_sync_at?: string | null;
@@ -1113,6 +1115,7 @@ export type Database = {
           environment?: string;
           external_account_id?: string;
           external_account_name?: string | null;
+          failed_runs?: number;
           id?: string;
           is_active?: boolean;
           last_sync_at?: string | null;
@@ -2720,7 +2723,7 @@ export type Database = {
           records: number;
         }[];
       };
-      crm_create_webhook_url: { Args: { config_id: string }; Returns: string };
+      crm_create_webhook_url: { Args: { at_once?: boolean; config_id: string }; Returns: string };
       crm_ignore_conflict: {
         Args: { conflict_id: string };
         Returns: {
@@ -2772,6 +2775,7 @@ export type Database = {
           environment: string;
           external_account_id: string;
           external_account_name: string | null;
+          failed_runs: number;
           id: string;
           is_active: boolean;
           last_sync_at: string | null;
@@ -2884,6 +2888,7 @@ export type Database = {
           environment: string;
           external_account_id: string;
           external_account_name: string | null;
+          failed_runs: number;
           id: string;
           is_active: boolean;
           last_sync_at: string | null;

@@ -1,4 +1,4 @@
-import { clientSecret } from "../_shared/db/sql/tokens.ts";
+import { signingSecrets } from "../_shared/db/sql/tokens.ts";
 import { acceptOutboundMessage, acceptWebhook } from "../_shared/db/sql/webhooks.ts";
 import { serve } from "../_shared/http/serve.ts";
 import { remembered } from "../_shared/webhook/remember.ts";
@@ -9,7 +9,7 @@ import { webhookSettings } from "../_shared/webhook/settings.ts";
 serve("crm-webhook", ({ db, env, now }) =>
   webhookRoutes({
     settings: () => webhookSettings(env),
-    hubspotSecret: remembered(() => clientSecret(db, "hubspot"), now),
+    hubspotSecrets: remembered(() => signingSecrets(db, "hubspot"), now),
     accept: (events) => acceptWebhook(db, "hubspot", events),
     acceptMessage: (secret, organization, events) => acceptOutboundMessage(db, secret, organization, events),
     now,

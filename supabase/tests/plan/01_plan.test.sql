@@ -162,6 +162,11 @@ select pg_temp.plan_page((select jsonb_agg(pg_temp.record('M' || i, jsonb_build_
 select is((pg_temp.result('viewer') #>> '{accounts,here,created}')::int, 51, 'every record is counted');
 select is((select count(*) from sample where side = 'here' and action = 'created'), 20::bigint, 'twenty are shown');
 
+-- A record that changes while the CRM is read comes in a later page as well.
+select pg_temp.plan_page((select jsonb_agg(r) from page, jsonb_array_elements(records) r where r ->> 'crm_id' <> 'A5') || pg_temp.record('A5', '{"name": "Changed since"}'), '4');
+select is(pg_temp.result('viewer') #> '{accounts,here}', '{"created": 51, "updated": 2, "deleted": 1, "linked": 1, "conflicts": 1, "failed": 1}'::jsonb, 'a record that comes in two pages counts once');
+select is((select string_agg(crm_record_id, ' ' order by crm_record_id) from sample where side = 'here' and action <> 'created'), 'A2 A3 A4 A5 N2 N3', 'and is shown once');
+
 update crm_sync_configs set last_sync_at = null, last_sync_status = null where id = (select id from c);
 select private.crm_finish((select id from op), (select fence from k), 'completed', null);
 select is((select results #>> '{accounts,here,created}' from crm_sync_operations where id = (select id from op)), '51', 'the run carries the counts');

@@ -216,6 +216,51 @@ select pg_temp.settings('{}');
 select is((select count(*) from private.crm_push_reviews where config_id = (select config from run where name = 'crm')), 1::bigint, 'one that may go out again does');
 delete from private.crm_push_reviews;
 
+-- Stages mapped otherwise
+select pg_temp.merge('opportunities', pg_temp.record('D1', '{"name": "Deal", "stage_key": "won"}') || pg_temp.record('D2', '{"name": "Other", "stage_key": "lead"}'), done => true);
+select pg_temp.begin_push('opportunities');
+select pg_temp.take('opportunities');
+delete from private.crm_outbox;
+delete from private.crm_push_reviews;
+create function pg_temp.dirty() returns text language sql as $$
+  select coalesce(string_agg(crm_record_id || ' ' || reason, ', ' order by crm_record_id), 'none') from private.crm_dirty where config_id = (select config from run where name = 'crm') and entity_type = 'opportunities'
+$$;
+create function pg_temp.map_stage(crm text, ours text) returns void language sql as $$
+  insert into crm_stage_mappings as s (config_id, crm_stage_id, stage_key) select config, crm, ours from run where name = 'crm'
+  on conflict (config_id, crm_pipeline_id, crm_stage_id) do update set stage_key = excluded.stage_key
+$$;
+update pipeline_projects set stage_key = 'negotiation' where id = pg_temp.ours('D2');
+delete from private.crm_outbox;
+select pg_temp.map_stage('Won', 'won');
+delete from private.crm_push_reviews;
+select pg_temp.map_stage('Haggling', 'negotiation');
+select is((select string_agg(entity_type, ' ') from private.crm_push_reviews), 'opportunities', 'a stage that has a counterpart from now on asks for another look');
+select is(pg_temp.begin_push('opportunities'), 2, 'at every linked deal');
+select is(pg_temp.told(pg_temp.take('opportunities')), 'update Other D2 {"stage_key": "negotiation"}', 'and a deal that could not go out goes');
+select is(pg_temp.dirty(), 'none', 'which changes the meaning of no other');
+delete from private.crm_outbox;
+delete from private.crm_push_reviews;
+update crm_stage_mappings set crm_stage_label = 'W', crm_probability = 99 where config_id = (select config from run where name = 'crm');
+select is((select count(*) from private.crm_push_reviews), 0::bigint, 'a note beside a stage changes nothing');
+select pg_temp.map_stage('Won', 'lost');
+select pg_temp.begin_push('opportunities');
+select is(pg_temp.dirty(), 'D1 stage_mapping', 'a stage of the CRM that means another of ours: its deals are fetched, and ours follow');
+update crm_field_mappings set sync_direction = 'push' where config_id = (select config from run where name = 'crm') and app_field = 'stage_key';
+update pipeline_projects set stage_key = 'lead' where id = pg_temp.ours('D2');
+delete from private.crm_outbox;
+delete from private.crm_push_reviews;
+delete from private.crm_dirty;
+select pg_temp.map_stage('Closed', 'won');
+select pg_temp.map_stage('Won', 'won');
+select pg_temp.map_stage('Won', 'lead');
+select pg_temp.begin_push('opportunities');
+select is(pg_temp.told(pg_temp.take('opportunities')), 'update Deal D1 {"stage_key": "won"}', 'where stages are only sent, ours goes again, and what is in step does not');
+select is(pg_temp.dirty(), 'none', 'and nothing is fetched');
+update crm_field_mappings set sync_direction = 'pull' where config_id = (select config from run where name = 'crm') and app_field = 'stage_key';
+delete from private.crm_push_reviews;
+delete from crm_stage_mappings where config_id = (select config from run where name = 'crm') and crm_stage_id = 'Haggling';
+select is((select count(*) from private.crm_push_reviews), 0::bigint, 'stages that are only read ask for nothing');
+
 -- Connections that hear nothing
 delete from private.crm_outbox;
 update crm_sync_configs set sync_direction = 'pull' where id = (select config from run where name = 'crm');

@@ -310,6 +310,15 @@ insert into pipeline_projects (workspace_id, name, stage_key, estimated_value, e
 select is(pg_temp.remember('deal', 'opportunities'), 'create Engine {"name": "Engine", "stage_key": "won", "probability": 100, "estimated_value": 10.00, "expected_close_date": "2027-02-28"}', 'a deal goes out with its dates as text');
 select pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('deal'), 'written', 'D1'));
 select results_eq($$ select p.sync_status, p.crm_id, l.merged_at = p.updated_at from pipeline_projects p join links l on l.record_id = p.id where l.crm_record_id = 'D1' $$, $$ values ('synced', null::text, true) $$, 'and shows that it got there, which is no edit');
+update pipeline_projects set name = 'Engine 2' where id = pg_temp.ours('D1');
+select pg_temp.remember('deal', 'opportunities');
+select pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('deal'), 'written', null, '{"problems": [{"code": "not_an_option", "message": "Salesforce got this record without Region.", "field": "Region"}]}'));
+select results_eq($$ select p.sync_status, e.message, l.merged_at = p.updated_at from pipeline_projects p join links l on l.record_id = p.id join crm_sync_errors e on e.record_id = p.id and e.status = 'open' where l.crm_record_id = 'D1' $$,
+  $$ values ('failed', 'Salesforce got this record without Region.', true) $$, 'a deal that went in part does not pass for one that is in step; its open error says what is missing');
+update pipeline_projects set name = 'Engine 3' where id = pg_temp.ours('D1');
+select pg_temp.remember('deal', 'opportunities');
+select pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('deal'), 'written'));
+select is((select sync_status from pipeline_projects where id = pg_temp.ours('D1')), 'synced', 'once all of it got there, it does');
 
 -- Read back before it was looked for
 insert into pipeline_projects (workspace_id, name, stage_key) select id, 'Lost', 'lead' from w;

@@ -169,6 +169,70 @@ select pg_temp.try_as('member', format('select (crm_start_sync(%L)).id', id)) is
 select pg_temp.end_run('completed', '{A3}');
 select is(pg_temp.last_status(), null, 'nor where a person starts each run');
 
+-- What is due while a run is live, and what it says of itself ------------------------------------------------------------
+
+delete from private.crm_dirty;
+update crm_sync_configs set sync_frequency = 'hourly' where id = (select id from c);
+update crm_sync_configs set next_sync_at = now() where id = (select id from c);
+select private.crm_mark_dirty(id, 'accounts', '{A1,A2}', 'webhook') from c;
+select is(pg_temp.due(now()), 1, 'a scheduled run');
+select is((select estimated_records from crm_sync_operations o join c on c.id = o.config_id where o.status = 'queued'), 2, 'says how much it expects to do, as one that a person starts');
+select pg_temp.end_run('completed');
+delete from private.crm_dirty;
+select private.crm_enqueue(k, null, null, 'webhook', '{dirty,push}') is not null from crm_sync_configs k join c using (id);
+update crm_sync_configs set next_sync_at = now() - interval '1 second' where id = (select id from c);
+select is(pg_temp.due(now()), 0, 'while a run is live that does only part of it');
+select cmp_ok(pg_temp.next_at(), '<', now(), 'the scheduled one stays due');
+select pg_temp.end_run('completed');
+select is(pg_temp.due(now()), 1, 'and follows');
+select is(pg_temp.last_status(), 'queued by schedule {dirty,pull,push}', 'as a whole');
+update crm_sync_configs set next_sync_at = now() - interval '1 second' where id = (select id from c);
+select is(pg_temp.due(now()), 0, 'a live run that does all of it');
+select cmp_ok(pg_temp.next_at(), '>', now(), 'stands for the scheduled one');
+select pg_temp.end_run('completed');
+
+-- A connection whose runs fail -------------------------------------------------------------------------------------------
+
+-- The wait after one more failed run, in minutes.
+create function pg_temp.fail() returns numeric language plpgsql as $$
+begin
+  update crm_sync_configs set next_sync_at = now() where id = (select id from c);
+  perform pg_temp.due(now()), pg_temp.end_run('failed');
+  return round(extract(epoch from pg_temp.next_at() - clock_timestamp()) / 60, 2);
+end $$;
+create function pg_temp.failed_runs() returns int language sql as $$ select failed_runs from crm_sync_configs where id = (select id from c) $$;
+update crm_sync_configs set sync_frequency = 'realtime' where id = (select id from c);
+create temp table waits (n int, minutes numeric) on commit drop;
+do $$ begin for n in 1..8 loop insert into waits values (n, pg_temp.fail()); end loop; end $$;
+select is((select array_agg(n order by n) from waits where minutes not between least(60, 2 ^ n) / 2 - 0.05 and least(60, 2 ^ n) + 0.05), null, 'each failure doubles the wait, up to an hour, less up to half');
+select is(pg_temp.failed_runs(), 8, 'failures in a row are counted');
+select cmp_ok((select count(distinct private.crm_back_off(5, md5(i::text)::uuid)) from generate_series(1, 100) i), '>', 80::bigint, 'connections that failed together come back apart');
+select private.crm_mark_dirty(id, 'accounts', '{A1}', 'webhook') from c;
+select is(pg_temp.due(now()), 0, 'a record that was named waits too');
+select private.crm_wake_named(array[id]) from c;
+select is(pg_temp.last_status(), null, 'and a webhook wakes nobody');
+select matches(pg_temp.try_as('admin', format('select advice from crm_sync_health where config_id = %L', id)), 'It is tried again by itself at \d{4}-\d\d-\d\d \d\d:\d\d UTC, later after each failure\.', 'the health of the connection says until when') from c;
+delete from private.crm_dirty;
+select is(pg_temp.due(pg_temp.next_at()), 1, 'then it is tried');
+select pg_temp.end_run('completed');
+select results_eq('select pg_temp.failed_runs(), pg_temp.next_at()', $$ values (0, date_trunc('minute', clock_timestamp()) + interval '1 minute') $$, 'a success ends it');
+select pg_temp.fail(), pg_temp.fail(), pg_temp.fail();
+select matches(pg_temp.try_as('member', format('select (crm_start_sync(%L)).id', id)), '-', 'a person starts a run') from c;
+select results_eq($$ select pg_temp.failed_runs(), pg_temp.next_at() <= clock_timestamp() + interval '1 minute' $$, 'values (0, true)', 'what failed before counts no more');
+select pg_temp.end_run('failed');
+select results_eq($$ select pg_temp.failed_runs(), pg_temp.next_at() <= clock_timestamp() + interval '2 minutes' $$, 'values (1, true)', 'the next failure is a first one');
+select pg_temp.fail(), pg_temp.fail();
+select is(pg_temp.connect_crm('salesforce', 'org1'), id, 'the account is connected again') from c;
+select results_eq($$ select pg_temp.failed_runs(), pg_temp.next_at() <= clock_timestamp() + interval '1 minute' $$, 'values (0, true)', 'and tried at once');
+select pg_temp.fail(), pg_temp.fail();
+update crm_sync_configs set status = 'error' where id = (select id from c);
+update crm_sync_configs set status = 'connected' where id = (select id from c);
+select is(pg_temp.failed_runs(), 0, 'one that the CRM had refused begins anew as well');
+update crm_sync_configs set sync_frequency = 'hourly' where id = (select id from c);
+select pg_temp.fail(), pg_temp.fail();
+select is(pg_temp.next_at(), private.crm_next_sync('hourly', null, clock_timestamp(), id), 'hourly connections keep their time') from c;
+update crm_sync_configs set sync_frequency = 'manual' where id = (select id from c);
+
 -- A thousand at once -----------------------------------------------------------------------------------------------------
 
 delete from net.http_request_queue;

@@ -104,13 +104,36 @@ select is(pg_temp.send(repeat('0', 64), '00D000000000001EAA'), null, 'a guessed 
 select is(pg_temp.send(pg_temp.secret(), '00D000000000001'), '{"accepted": 1}', 'the organisation that is connected: taken');
 select is(pg_temp.send(pg_temp.secret(), '00D000000000001EAA'), '{"duplicate": 1}', 'once');
 select ok(not exists (select from private.crm_webhook_secrets s where encode(s.secret_hash, 'hex') = pg_temp.secret()), 'the secret itself is stored nowhere');
+create temp table former on commit drop as select pg_temp.secret() as secret;
+create function pg_temp.former() returns text language sql as $$ select secret from former $$;
 update url set at = pg_temp.try_as('admin', format('select crm_create_webhook_url(%L)', pg_temp.c('sf')));
 select is(pg_temp.send(pg_temp.secret(), '00D000000000001EAA', 'n2'), '{"accepted": 1}', 'a new address works');
-select is((select count(*) from private.crm_webhook_secrets where config_id = pg_temp.c('sf')), 1::bigint, 'the old one is gone');
-select is((select count(*) from crm_audit_log where action = 'webhook_url_created' and config_id = pg_temp.c('sf')), 2::bigint, 'both are in the audit log');
+select is(pg_temp.send(pg_temp.former(), '00D000000000001EAA', 'n3'), '{"accepted": 1}', 'and the one before it for a day');
+select is(pg_temp.send(pg_temp.former(), '00D000000000002EAA', 'n4'), null, 'for its organisation only');
+update private.crm_webhook_secrets set former_until = former_until - interval '23 hours 59 minutes' where config_id = pg_temp.c('sf');
+select is(pg_temp.send(pg_temp.former(), '00D000000000001EAA', 'n5'), '{"accepted": 1}', 'to the last minute');
+update private.crm_webhook_secrets set former_until = former_until - interval '1 minute' where config_id = pg_temp.c('sf');
+select is(pg_temp.send(pg_temp.former(), '00D000000000001EAA', 'n6'), null, 'then it is out of use');
+update former set secret = pg_temp.secret();
+update url set at = pg_temp.try_as('admin', format('select crm_create_webhook_url(%L, at_once => true)', pg_temp.c('sf')));
+select is(pg_temp.send(pg_temp.former(), '00D000000000001EAA', 'n7'), null, 'an address that others have seen is out of use at once');
+select is(pg_temp.send(pg_temp.secret(), '00D000000000001EAA', 'n8'), '{"accepted": 1}', 'and the new one works');
+select results_eq($$ select detail -> 'at_once', count(*) from crm_audit_log where action = 'webhook_url_created' and config_id = pg_temp.c('sf') group by 1 order by 1 $$,
+  $$ values ('false'::jsonb, 2::bigint), ('true', 1) $$, 'all are in the audit log');
 select is(pg_temp.try_as('member', format('select crm_create_webhook_url(%L)', pg_temp.c('sf'))), 'PC002', 'a member gets none');
 select is(pg_temp.try_as('outsider', format('select crm_create_webhook_url(%L)', pg_temp.c('sf'))), 'PC001', 'a stranger learns nothing');
 select is(pg_temp.try_as('admin', format('select crm_create_webhook_url(%L)', pg_temp.c('hub'))), 'PC004', 'HubSpot has one for all');
+
+-- HubSpot signs with the app's client secret.
+delete from vault.secrets where name like 'crm\_hubspot\_client\_secret%';
+select vault.create_secret('first', 'crm_hubspot_client_secret');
+select is(private.crm_signing_secrets('hubspot'), '{first}', 'one secret signs');
+select private.crm_rotate_client_secret('hubspot', 'second');
+select is(private.crm_client_secret('hubspot'), 'second', 'a new one takes its place');
+select is(private.crm_signing_secrets('hubspot'), '{second,first}', 'what the one before has signed is taken');
+select private.crm_rotate_client_secret('hubspot', 'third');
+select is(private.crm_signing_secrets('hubspot'), '{third,second}', 'never more than two');
+select is(private.crm_signing_secrets('hubspot', now() + interval '24 hours'), '{third}', 'and that for a day');
 
 -- Retention.
 update private.crm_webhook_deliveries set received_at = now() - interval '4 days' where delivery_key = sha256('hubspot:e1');

@@ -161,5 +161,50 @@ select results_eq($$ select status, results - 'contacts' from crm_sync_operation
 select results_eq($$ select crm_record_id, action, before, after from private.crm_journal where operation_id = (select id from u) order by crm_record_id $$,
   $$ values ('C1', 'updated', '{"title": "Chair"}'::jsonb, '{"title": "CEO"}'::jsonb), ('C3', 'deleted', '{"last_name": "New"}', null), ('C44', 'created', null, '{"last_name": "Gone", "title": "COO"}') $$, 'and the journal has it, for an undo of the undo');
 
+-- The CRM may refuse it all, or be lost half way: each record that it keeps is listed, with the reason, however the run ends.
+create function pg_temp.pushed() returns uuid language plpgsql as $$
+declare
+  r run;
+begin
+  perform pg_temp.start('next', (select config from pushed));
+  select * into r from run where name = 'next';
+  insert into private.crm_journal (operation_id, entity_type, record_id, crm_record_id, side, action, before, after)
+  values (r.operation, 'contacts', pg_temp.id('C1'), 'C1', 'crm', 'updated', '{"title": "Chair"}', '{"title": "CEO"}'),
+    (r.operation, 'contacts', pg_temp.id('C2'), 'C2', 'crm', 'created', null, '{"last_name": "Ray"}');
+  perform private.crm_finish(r.operation, r.fence, 'completed', null);
+  delete from run where name = 'next';
+  return r.operation;
+end $$;
+-- Undoes a run as far as the push, which takes what is due.
+create temp table again (n int generated always as identity, id uuid, fence bigint) on commit drop;
+create temp view latest as select id, fence from again order by n desc limit 1;
+create function pg_temp.undo_until_push() returns uuid language plpgsql as $$
+declare
+  op constant uuid := pg_temp.pushed();
+  r again;
+begin
+  perform pg_temp.try_as('admin', format('select (crm_undo_sync(%L)).id', op));
+  insert into again (id, fence) select o.id, k.fence from crm_sync_operations o, private.crm_claim(o.id, 'test', 60) k where o.undoes = op returning * into r;
+  perform private.crm_undo_page(r.id, r.fence, 100), private.crm_take_outbound(r.id, r.fence, 'contacts', 10);
+  return r.id;
+end $$;
+create function pg_temp.report(op uuid) returns text language sql as $$
+  select concat_ws(' | ', o.status, o.results ->> 'restored', o.results ->> 'failed', (select count(*) from private.crm_compensations k where k.operation_id = op),
+    (select string_agg(e.message, ' / ' order by e.message) from crm_sync_errors e where e.operation_id = op and e.record_id is not null and e.status = 'resolved'))
+  from crm_sync_operations o where o.id = op
+$$;
+select pg_temp.undo_until_push();
+select private.crm_note_error(a.id, a.fence, 'contacts', 'rejected', 'no_access', 'Salesforce lets this user edit no contacts.'), private.crm_finish(a.id, a.fence, 'partial', 'Not everything.')
+from latest a;
+select is(pg_temp.report(id), 'failed | 0 | 2 | 0 | The CRM keeps what the run wrote to Title: Salesforce lets this user edit no contacts. / The CRM still has this record: Salesforce lets this user edit no contacts.',
+  'an entity that the CRM refuses as a whole: each record is listed with its reason, and an undo that put nothing back has failed') from latest;
+select pg_temp.undo_until_push();
+select private.crm_settle_outbound(a.id, a.fence, 'contacts', jsonb_build_array(
+    jsonb_build_object('key', pg_temp.id('C1'), 'version', '0', 'action', 'update', 'outcome', 'written', 'sent', '{"title": "Chair"}'::jsonb))), private.crm_finish(a.id, a.fence, 'partial', 'Not everything.')
+from latest a;
+select is(pg_temp.report(id), 'partial | 1 | 1 | 0 | The CRM still has this record: Not everything.', 'one that put something back is partial') from latest;
+select pg_temp.try_as('member', format('select (crm_cancel_sync(%L)).id', pg_temp.undo_until_push()));
+select matches(pg_temp.report(id), '^cancelled \| 0 \| 1 \| 0 \| .*The CRM still has this record: Cancelled by a person\.', 'one that a person cancels lists the rest as well') from latest;
+
 select * from finish();
 rollback;

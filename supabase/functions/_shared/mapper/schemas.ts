@@ -16,17 +16,26 @@ export const autoMapInput = z.object({
   min_confidence: z.number().min(0).max(1).default(0.7),
 });
 
-/** A row of crm_field_mappings that need not be saved. */
-const mappingDraft = z.object({
-  crm_field: z.string().min(1).max(255),
-  app_field: z.string().min(1).max(255),
-  data_type: z
-    .enum(["string", "number", "boolean", "date", "datetime", "picklist", "array", "object", "email", "phone", "url"])
-    .default("string"),
-  sync_direction: z.enum(["push", "pull", "bidirectional", "none"]).default("bidirectional"),
-  is_required: z.boolean().default(false),
-  transform_function: z.string().min(1).max(4000).nullish(),
-});
+/** A row of crm_field_mappings that need not be saved. One with a transform can be read only, so it cannot be tried otherwise. */
+const mappingDraft = z
+  .object({
+    crm_field: z.string().min(1).max(255),
+    app_field: z.string().min(1).max(255),
+    data_type: z
+      .enum(["string", "number", "boolean", "date", "datetime", "picklist", "array", "object", "email", "phone", "url"])
+      .default("string"),
+    sync_direction: z.enum(["push", "pull", "bidirectional", "none"]).optional(),
+    is_required: z.boolean().default(false),
+    transform_function: z.string().min(1).max(4000).nullish(),
+  })
+  .refine((row) => !row.transform_function || !["push", "bidirectional"].includes(row.sync_direction ?? "pull"), {
+    path: ["sync_direction"],
+    error: "A mapping with a transform can only be read from the CRM: leave sync_direction out, or set it to pull.",
+  })
+  .transform((row) => ({
+    ...row,
+    sync_direction: row.sync_direction ?? (row.transform_function ? ("pull" as const) : ("bidirectional" as const)),
+  }));
 
 export const previewInput = z.object({
   ...about,

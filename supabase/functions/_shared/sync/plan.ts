@@ -1,5 +1,12 @@
 import type { CrmRecord, EntityType } from "../crm/contract.ts";
-import { compilePlan, type MappingPlan, type MergeRecord, type Rejection, reads } from "./mapping/plan.ts";
+import {
+  compilePlan,
+  type MappingPlan,
+  type MergeRecord,
+  type PlanRules,
+  type Rejection,
+  reads,
+} from "./mapping/plan.ts";
 import type { Transforms } from "./mapping/transform/index.ts";
 import { CRM_NAMES } from "./names.ts";
 import { waiting } from "./prepare.ts";
@@ -9,15 +16,22 @@ import type { Slice } from "./slice.ts";
 
 export async function planFor(slice: Slice, entity: EntityType): Promise<MappingPlan> {
   const { claim } = slice;
-  const country = claim.settings.sync_rules?.phone_country;
   const transforms = await slice.transforms.open();
   return compilePlan(entity, claim.mappings, claim.stages, {
-    crmName: CRM_NAMES[claim.crm_provider],
-    phoneCountry: typeof country === "string" ? country : undefined,
-    exclude: excludedFields(claim.settings.sync_rules, entity),
+    ...rulesFor(slice, entity),
     transforms,
     knownFields: await knownFields(slice, entity, transforms),
   });
+}
+
+/** What the connection's rules say of both directions. */
+export function rulesFor({ claim }: Slice, entity: EntityType): PlanRules {
+  const country = claim.settings.sync_rules?.phone_country;
+  return {
+    crmName: CRM_NAMES[claim.crm_provider],
+    phoneCountry: typeof country === "string" ? country : undefined,
+    exclude: excludedFields(claim.settings.sync_rules, entity),
+  };
 }
 
 /** The CRM is asked for its fields only where a transform reads some by name: a name may be misspelt, or mean something else. */

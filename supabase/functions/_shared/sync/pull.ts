@@ -3,7 +3,7 @@ import { spent } from "./budget.ts";
 import type { Checkpoint, Place } from "./checkpoint.ts";
 import type { MappingPlan } from "./mapping/plan.ts";
 import { added, mergeBatch } from "./mergeBatch.ts";
-import { CRM_NAMES } from "./names.ts";
+import { noteMissing } from "./missing.ts";
 import type { EntityEnd } from "./phases.ts";
 import { mapAll, planFor } from "./plan.ts";
 import { filterOf, highWater, waiting } from "./prepare.ts";
@@ -22,7 +22,9 @@ export async function pullEntity(slice: Slice, place: Place): Promise<EntityEnd>
     pages = await reader(slice, place, plan);
     for (let cursor = place.cursor; ; ) {
       const batch = await pages.take();
-      await noteMissing(slice, place.entity, batch, noted);
+      const gone = batch.missingFields.filter((name) => !noted.has(name));
+      for (const name of gone) noted.add(name);
+      await noteMissing(slice, place.entity, gone);
       await merge(slice, plan, batch, cursor);
       if (batch.next === null) return "done";
       if (spent(slice)) return "out_of_budget";
@@ -66,15 +68,4 @@ async function merge(slice: Slice, plan: MappingPlan, batch: Batch, from: PageCu
 
 function at({ claim, partial }: Slice, entity: EntityType): Omit<Checkpoint, "cursor" | "entity_done"> {
   return { phase: "pull", entity, slice: claim.slice, partial };
-}
-
-/** A mapped field that is gone from the CRM: its values here stay as they are, and somebody should know. */
-async function noteMissing(slice: Slice, entity: EntityType, batch: Batch, noted: Set<string>): Promise<void> {
-  const { deps, run, claim } = slice;
-  for (const field of batch.missingFields.filter((name) => !noted.has(name))) {
-    noted.add(field);
-    slice.partial = true;
-    const message = `${CRM_NAMES[claim.crm_provider]} no longer has the field ${field}. Its values here stay as they are; remove or change its mapping.`;
-    await deps.store.noteError(run, { entity, kind: "rejected", code: `missing_field:${field}`, message });
-  }
 }

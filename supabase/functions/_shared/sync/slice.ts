@@ -157,9 +157,11 @@ async function work(slice: Slice): Promise<Ending> {
   for (const phase of phasesLeft(slice.checkpoint, claim.phases)) {
     const end = await runPhase(slice, phase);
     if (end === "out_of_budget") return handedOver(slice);
-    if (end === "refused") return failed(slice, REFUSED[phase]);
+    // An undo has taken back what it could here; how far it got is for the database to say.
+    if (end === "refused" && claim.operation !== "undo") return failed(slice, REFUSED[phase]);
   }
-  await deps.store.finish(run, slice.partial ? "partial" : "completed", slice.partial ? LEFT_OUT : null);
+  const left = claim.operation === "undo" ? NOT_TAKEN_BACK : LEFT_OUT;
+  await deps.store.finish(run, slice.partial ? "partial" : "completed", slice.partial ? left : null);
   return "finished";
 }
 
@@ -183,3 +185,5 @@ const REFUSED: Record<Phase, string> = {
 };
 const LEFT_OUT =
   "The CRM did not hand out or take everything that is mapped; the error list says what is missing and why. Everything else is in step.";
+const NOT_TAKEN_BACK =
+  "The CRM did not take everything back. The error list says what it keeps and why; what was changed here is restored. To try again, undo this undo, then undo the run once more.";

@@ -108,6 +108,21 @@ describe("an undo", () => {
   });
 
   it.each([
+    ["all of it", ["contacts"]],
+    ["an entity", ["accounts", "contacts", "opportunities"]],
+  ] satisfies [string, Claim["entities"]][])(
+    "whose way to the CRM is refused, %s, ends and says what that means",
+    async (_which, entities) => {
+      run.outbox.edit("contacts", "person", { last_name: "Before" });
+      crm.troubles.set("create contacts", [trouble("rejected")]);
+      expect(await slice({ ...BOTH, entities })).toBe("finished");
+      expect([run.status, run.journal.undone]).toEqual(["partial", MANY]);
+      expect(run.errors).toMatchObject([{ entity: "contacts", kind: "rejected", message: "The CRM says rejected." }]);
+      expect(run.message).toMatch(/^The CRM did not take everything back\..* undo this undo/);
+    },
+  );
+
+  it.each([
     ["deletes a record there only after a look at it", true, ["fetch accounts 1", "delete accounts 1"]],
     ["finds on that look that it is gone already", false, ["fetch accounts 1"]],
   ])("%s", async (_story, isThere, calls) => {

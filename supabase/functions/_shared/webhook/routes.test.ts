@@ -22,12 +22,14 @@ const EVENT = {
 
 let accepted: WebhookEvent[];
 let asked: number;
+let secrets: string[];
 let log: string[];
 let send: (request: Request) => Promise<Response>;
 
 beforeEach(() => {
   accepted = [];
   asked = 0;
+  secrets = [SECRET];
   log = [];
   const take = async (events: readonly WebhookEvent[]) => {
     accepted.push(...events);
@@ -35,9 +37,9 @@ beforeEach(() => {
   };
   const routes = webhookRoutes({
     settings: () => ({ publicUrl: PUBLIC, hubspotAppId: null }),
-    hubspotSecret: async () => {
+    hubspotSecrets: async () => {
       asked += 1;
-      return SECRET;
+      return secrets;
     },
     accept: take,
     acceptMessage: async (secret, organization, events) => {
@@ -95,6 +97,14 @@ describe("HubSpot's address", () => {
     expect((await send(hubspot("[]", { time: NOW - 301_000 }))).status).toBe(401);
     expect((await send(hubspot("[]", { headers: { "x-hubspot-signature-v3": "x" } }))).status).toBe(401);
     expect(asked).toBe(0);
+  });
+
+  it("takes what is signed with the secret before this one, as long as that is taken", async () => {
+    secrets = ["new-secret", SECRET];
+    expect((await send(hubspot("[]"))).status).toBe(200);
+    expect((await send(hubspot("[]", { secret: "new-secret" }))).status).toBe(200);
+    secrets = ["new-secret"];
+    expect((await send(hubspot("[]"))).status).toBe(401);
   });
 
   it("refuses a forger, and takes nothing", async () => {

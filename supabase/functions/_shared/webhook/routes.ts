@@ -1,4 +1,4 @@
-import { isSigned, looksSigned, parseEvents } from "../crm/hubspot/webhook.ts";
+import { isSigned, looksSigned, parseEvents, type SignedMessage } from "../crm/hubspot/webhook.ts";
 import { ACKNOWLEDGED, parseOutboundMessage } from "../crm/salesforce/webhook.ts";
 import { WEBHOOK_LIMIT, type WebhookEvent } from "../crm/webhook.ts";
 import { readBytes } from "../http/body.ts";
@@ -9,8 +9,8 @@ import type { WebhookSettings } from "./settings.ts";
 
 export interface WebhookDeps {
   settings: () => WebhookSettings;
-  /** The app's client secret, which signs. */
-  hubspotSecret: () => Promise<string>;
+  /** The app's client secret, which signs; after a rotation the one before it as well, as long as it is taken. */
+  hubspotSecrets: () => Promise<readonly string[]>;
   /** Keeps the events and wakes the connections; answers what became of each. */
   accept: (events: readonly WebhookEvent[]) => Promise<Record<string, number>>;
   /** The same for the connection with this address, or null where address and organisation do not belong together. */
@@ -40,12 +40,17 @@ async function hubspot(deps: WebhookDeps, request: Request, log: Logger): Promis
   const body = await readBytes(request, WEBHOOK_LIMIT);
   const url = `${publicUrl}/hubspot${new URL(request.url).search}`;
   const message = { method: request.method, url, body, ...headers };
-  if (!(await isSigned(message, await deps.hubspotSecret(), deps.now()))) throw notSigned();
+  if (!(await isSignedWithOne(message, await deps.hubspotSecrets(), deps.now()))) throw notSigned();
   const events = parseEvents(body, hubspotAppId);
   if (events === null) throw problem(400, "invalid_json", "The body has to be a JSON array of events.");
   if (events.length > 0) log.info("webhook", { crm: "hubspot", ...(await deps.accept(events)) });
   // The same for every account, known or not.
   return { body: { received: true } };
+}
+
+async function isSignedWithOne(message: SignedMessage, secrets: readonly string[], now: Date): Promise<boolean> {
+  const answers = await Promise.all(secrets.map((secret) => isSigned(message, secret, now)));
+  return answers.includes(true);
 }
 
 async function salesforce(deps: WebhookDeps, request: Request, log: Logger): Promise<Reply> {

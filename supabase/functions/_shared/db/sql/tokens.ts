@@ -60,6 +60,12 @@ export async function clientSecret(db: Db, provider: string): Promise<string> {
   return parseOne(z.object({ secret: z.string() }), rows, "crm_client_secret").secret;
 }
 
+/** The client secret, and for a while the one before it. */
+export async function signingSecrets(db: Db, provider: string): Promise<string[]> {
+  const rows = await db.query("select private.crm_signing_secrets($1::text) as secrets", [provider]);
+  return parseOne(z.object({ secrets: z.array(z.string()).nonempty() }), rows, "crm_signing_secrets").secrets;
+}
+
 export async function dispatchSecret(db: Db): Promise<string> {
   const rows = await db.query("select private.crm_dispatch_secret() as secret");
   return parseOne(z.object({ secret: z.string() }), rows, "crm_dispatch_secret").secret;

@@ -153,6 +153,18 @@ describe("a value that the CRM keeps in another form", () => {
     });
   });
 
+  it("also of a phone number that is read in the country of the connection", () => {
+    const rows = [row("Phone", "phone", { entity_type: "accounts" })];
+    const made = (phoneCountry?: string) =>
+      compileOutbound("accounts", rows, [], [fieldOf("Phone", { type: "phone" })], {
+        crmName: "Salesforce",
+        phoneCountry,
+      }).compose(item({ phone: "030 123456" }));
+    expect(made("DE").write?.fields).toEqual({ Phone: "030 123456" });
+    expect(made("DE").sent?.shown).toEqual({ phone: { app: "030 123456", crm: "+4930123456" } });
+    expect(made().sent?.shown).toBeUndefined();
+  });
+
   it("whatever the options and the spelling: what is read back is ours again, or it was not sent", () => {
     const word = fc.constantFrom(
       "Retail",

@@ -5,7 +5,7 @@ import { RequiredFields } from "./outboundRequired.ts";
 import { type ReadBack, readBack, type Shown } from "./outboundShown.ts";
 import { type CrmStageRef, type StageFor, severalPipelines, stageChooser } from "./outboundStages.ts";
 import { toCrm } from "./outboundValues.ts";
-import type { MappingRow } from "./plan.ts";
+import type { MappingRow, PlanRules } from "./plan.ts";
 import { sourceParts } from "./source.ts";
 import type { StageRow } from "./stages.ts";
 import { Misfit } from "./text.ts";
@@ -87,10 +87,10 @@ export function compileOutbound(
   rows: readonly MappingRow[],
   stages: readonly StageRow[],
   fields: readonly CrmField[],
-  options: { crmName: string },
+  options: PlanRules,
 ): OutboundPlan {
-  const pushed = rows.filter((row) => row.entity_type === entity && writes(row.sync_direction));
-  const steps = stepsOf(pushed, fields);
+  const pushed = goingOut(entity, rows, options);
+  const steps = stepsOf(pushed, fields, options);
   const required = new RequiredFields(fields, pushed, options.crmName);
   const stageFor = stageChooser(stages);
   return {
@@ -105,12 +105,23 @@ export function compileOutbound(
   };
 }
 
+/** The mappings of an entity whose values go to the CRM. */
+export function goingOut(
+  entity: EntityType,
+  rows: readonly MappingRow[],
+  { exclude }: Pick<PlanRules, "exclude">,
+): MappingRow[] {
+  return rows.filter(
+    (row) => row.entity_type === entity && writes(row.sync_direction) && !exclude?.includes(row.app_field),
+  );
+}
+
 function writes(direction: MappingRow["sync_direction"]): boolean {
   return direction === "push" || direction === "bidirectional";
 }
 
 /** Where several of our fields go to one field of the CRM, the one that is read back from it speaks for it; else the first. */
-function stepsOf(rows: readonly MappingRow[], fields: readonly CrmField[]): Step[] {
+function stepsOf(rows: readonly MappingRow[], fields: readonly CrmField[], options: PlanRules): Step[] {
   const byName = new Map(fields.map((field) => [field.name, field]));
   const taken = new Set<string>();
   const bothWays = rows.filter((row) => row.sync_direction === "bidirectional");
@@ -122,7 +133,7 @@ function stepsOf(rows: readonly MappingRow[], fields: readonly CrmField[]): Step
       taken.add(name);
       return [{ part, field }];
     });
-    return { appField: row.app_field, parts, readBack: readBack(row) };
+    return { appField: row.app_field, parts, readBack: readBack(row, options) };
   });
 }
 

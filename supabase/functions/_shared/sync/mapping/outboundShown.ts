@@ -1,6 +1,6 @@
 import { appField } from "../appFields.ts";
 import type { Json } from "../json.ts";
-import { converter } from "./convert.ts";
+import { type ConvertOptions, converter } from "./convert.ts";
 import type { MappingRow } from "./plan.ts";
 import { parseSource } from "./source.ts";
 import { Misfit } from "./text.ts";
@@ -17,10 +17,10 @@ export type ReadBack = (fields: Readonly<Record<string, unknown>>, ours: Json) =
  * A CRM may keep what we mean under another spelling: an option by its value, a day for an instant. Remembered with the link,
  * it is no change of the CRM's when it is read back, and so does not travel on to another CRM and back.
  */
-export function readBack(row: MappingRow): ReadBack {
+export function readBack(row: MappingRow, options: ConvertOptions): ReadBack {
   const field = appField(row.entity_type, row.app_field);
   if (row.sync_direction !== "bidirectional" || field === null) return () => null;
-  const convert = converter(field, row.data_type, {});
+  const convert = converter(field, row.data_type, options);
   const source = parseSource(row.crm_field);
   return (fields, ours) => {
     const raw = source.value(fields);

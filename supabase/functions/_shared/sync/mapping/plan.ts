@@ -45,11 +45,15 @@ export interface Rejection {
 
 export type Mapped = { record: MergeRecord; rejected?: never } | { rejected: Rejection; record?: never };
 
-export interface PlanOptions extends ConvertOptions {
+/** What is the same for both directions. */
+export interface PlanRules extends ConvertOptions {
   /** As people call it, for messages. */
   crmName: string;
   /** App fields that are left out. */
   exclude?: readonly string[];
+}
+
+export interface PlanOptions extends PlanRules {
   /** Needed where a row has a transform: without it, such a field fits no record. */
   transforms?: Transforms;
   /** Fields that the CRM has: of those that only a transform names, the others are not asked for. */

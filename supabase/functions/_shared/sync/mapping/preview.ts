@@ -1,6 +1,6 @@
 import type { CrmField, CrmRecord, EntityType } from "../../crm/contract.ts";
 import type { Json } from "../json.ts";
-import { compileOutbound, type OutboundPlan, type OutboundRejection, type Outgoing } from "./outbound.ts";
+import { compileOutbound, goingOut, type OutboundPlan, type OutboundRejection, type Outgoing } from "./outbound.ts";
 import { compilePlan, type MappingPlan, type MappingRow, type Outcome, type PlanOptions } from "./plan.ts";
 import { sourceParts } from "./source.ts";
 import type { StageRow } from "./stages.ts";
@@ -74,7 +74,7 @@ interface Subject {
 export function openPreview({ entity, mappings, stages, fields }: Subject, options: PlanOptions): Preview {
   const inbound = compilePlan(entity, mappings, stages, options);
   const outbound = compileOutbound(entity, mappings, stages, fields, options);
-  const pushed = mappings.filter((row) => goesOut(row) && !options.exclude?.includes(row.app_field));
+  const pushed = goingOut(entity, mappings, options);
   const existing = new Set(fields.map(({ name }) => name));
   const overwritten = pushed.flatMap((row) => sourceParts(row.crm_field).map(({ field }) => field));
   return {
@@ -87,10 +87,6 @@ export function openPreview({ entity, mappings, stages, fields }: Subject, optio
       push: ours === null || theirs?.deleted ? null : pushing(outbound, pushed, theirs, ours),
     }),
   };
-}
-
-function goesOut({ sync_direction: direction }: MappingRow): boolean {
-  return direction === "push" || direction === "bidirectional";
 }
 
 function pulling(plan: MappingPlan, theirs: CrmRecord, ours: OurRecord | null): NonNullable<PreviewedRecord["pull"]> {

@@ -1,8 +1,8 @@
 import type { EntityType } from "../../crm/contract.ts";
-import { compileOutbound, type OutboundPlan } from "../mapping/outbound.ts";
+import { compileOutbound, goingOut, type OutboundPlan } from "../mapping/outbound.ts";
 import type { MappingPlan } from "../mapping/plan.ts";
-import { CRM_NAMES } from "../names.ts";
-import { planFor } from "../plan.ts";
+import { missingFields, noteMissing } from "../missing.ts";
+import { planFor, rulesFor } from "../plan.ts";
 import { waiting } from "../prepare.ts";
 import { patiently } from "../retry.ts";
 import type { Slice } from "../slice.ts";
@@ -20,9 +20,10 @@ export interface Outbound {
 export async function outboundOf(slice: Slice, entity: EntityType): Promise<Outbound> {
   const { claim, crm, session } = slice;
   const fields = await patiently(waiting(slice), () => session.use((one) => crm.describe(one, entity)));
-  const plan = compileOutbound(entity, claim.mappings, claim.stages, fields, {
-    crmName: CRM_NAMES[claim.crm_provider],
-  });
+  const options = rulesFor(slice, entity);
+  const pushed = goingOut(entity, claim.mappings, options);
+  await noteMissing(slice, entity, missingFields(pushed, fields));
+  const plan = compileOutbound(entity, claim.mappings, claim.stages, fields, options);
   return { entity, inbound: await planFor(slice, entity), plan, externalIdField: externalIdField(slice, entity) };
 }
 

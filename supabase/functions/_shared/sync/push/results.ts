@@ -23,7 +23,8 @@ export function answered(
   if (result.outcome === "failed") return failed(item, result);
   const crmId = result.id ?? item.crm_id;
   if (result.outcome !== "written") return settled(item, result.outcome, crmId);
-  return written(item, crmId, { sent: without(sent, result.left), problems });
+  const left = result.left ?? [];
+  return written(item, crmId, { sent: without(sent, left), problems: [...problems, ...left.map(unset)] });
 }
 
 export function written(
@@ -41,9 +42,14 @@ export function written(
 }
 
 /** The base takes only what the CRM took: a relation that it left out is no change of the CRM's when it is read again. */
-function without(sent: Sent, left: readonly RelationName[] = []): Sent {
+function without(sent: Sent, left: readonly RelationName[]): Sent {
   const relations = Object.entries(sent.relations).filter(([name]) => !left.includes(name.slice(1) as RelationName));
   return { ...sent, relations: Object.fromEntries(relations) };
+}
+
+function unset(relation: RelationName): OutboundRejection {
+  const message = `The CRM took this record without its ${relation}, which it does not let this user set or empty there. Change the ${relation} in the CRM, or here to what the CRM has.`;
+  return { code: "relation_not_set", message, field: null };
 }
 
 /** A create that failed after it had made the record: the link is what keeps it from being made again, the rest follows as an edit. */
