@@ -10,6 +10,9 @@ begin
     raise exception 'A plan has changed nothing that could be undone.' using errcode = 'PC004';
   elsif p_operation.status in ('queued', 'running', 'paused') then
     raise exception 'This run has not ended yet.' using errcode = 'PC008', hint = 'Cancel it first.';
+  elsif p_operation.journal_purged_at is not null then
+    raise exception 'This run cannot be undone any more: what it changed is no longer kept in full.' using errcode = 'PC008',
+      hint = 'How long that is kept, an operator can set (retention_settings, journal).';
   elsif exists (
     select from public.crm_sync_operations u
     where u.workspace_id = p_operation.workspace_id and u.undoes = p_operation.id and not exists (
