@@ -68,6 +68,9 @@ begin
   if strategy = 'manual' then
     perform private.crm_check_merged_data(v_conflict, merged_data);
   end if;
+  if jsonb_typeof(seen_app_data) <> 'object' then
+    raise exception 'seen_app_data is an object: {"field": value}.' using errcode = 'PC004';
+  end if;
   v_decision := (private.crm_settle_conflicts(private.crm_merge_settings(v_conflict.config_id, v_conflict.entity_type, null),
     array[v_conflict], strategy, coalesce(merged_data, '{}'), coalesce(seen_app_data, '{}')))[1];
   if v_decision.conflict_id is null then
