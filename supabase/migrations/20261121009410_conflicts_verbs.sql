@@ -159,6 +159,9 @@ declare
   v_answer jsonb;
 begin
   perform private.crm_check_decision(strategy, always, '{use_app,use_crm}');
+  if entity_type not in ('accounts', 'contacts', 'opportunities') then
+    raise exception 'There are conflicts of accounts, contacts and opportunities, not of "%".', left(entity_type, 80) using errcode = 'PC004';
+  end if;
   perform private.crm_merge_turn(v_config.workspace_id);
   v_chosen := array(
     select k::public.crm_sync_conflicts
