@@ -24,6 +24,7 @@ create table public.crm_field_mappings (
 );
 create index crm_field_mappings_config_idx on public.crm_field_mappings (workspace_id, config_id);
 comment on table public.crm_field_mappings is 'Field mapping of a connection, one row per pair of fields.';
+comment on column public.crm_field_mappings.sync_direction is 'from-crm and to-crm are accepted, and stored as pull and push.';
 comment on column public.crm_field_mappings.app_field is 'A field listed by crm_app_fields(), or custom_fields.<name>.';
 comment on column public.crm_field_mappings.transform_function is 'JavaScript expression over value and record, for what comes from the CRM, before its type is converted.';
 comment on column public.crm_field_mappings.confidence is 'How sure auto-map was, 0 to 1; null for a mapping that a person made.';
@@ -77,6 +78,12 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  -- Two documents name the directions differently; one spelling is stored.
+  new.sync_direction := case new.sync_direction
+    when 'from-crm' then 'pull'
+    when 'to-crm' then 'push'
+    else new.sync_direction
+  end;
   if new.transform_function is not null and new.sync_direction not in ('pull', 'none') then
     raise exception 'The mapping of "%" has a transform, so it can only be read from the CRM.', new.app_field
       using errcode = 'PC004', hint = 'Set sync_direction to pull: a transform has no way back, and what it made would overwrite the CRM''s own value.';

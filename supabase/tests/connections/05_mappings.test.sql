@@ -124,6 +124,10 @@ select is(pg_temp.try_as('admin', format($$ update crm_field_mappings set sync_d
 select is(pg_temp.map('city=Town,phone=Website', 'billing_address', 'push'), 'PC004', 'a part of an object counts');
 select is(pg_temp.map('city=Town', 'shipping_address', 'push'), '1 rows', 'others are free');
 delete from crm_field_mappings where config_id = (select id from d) and app_field in ('domain', 'shipping_address');
+select is(pg_temp.map('Town', 'custom_fields.town', 'from-crm'), '1 rows', 'a direction goes by its other name as well');
+select is(pg_temp.try_as('admin', format($$ update crm_field_mappings set sync_direction = 'to-crm' where config_id = %L and app_field = 'custom_fields.town' $$, (select id from d))), '1 rows', 'or the other way');
+select is((select sync_direction from crm_field_mappings where config_id = (select id from d) and app_field = 'custom_fields.town'), 'push', 'is stored under one');
+delete from crm_field_mappings where config_id = (select id from d) and app_field = 'custom_fields.town';
 select is(pg_temp.map(field, 'shipping_address', 'pull'), 'PC004', 'names no field: ' || field) from unnest(array['=', ' ', 'city=', '=Town', 'city=Town,', 'city=Town,zip']) field;
 delete from crm_audit_log where action = 'field_mappings_changed';
 
