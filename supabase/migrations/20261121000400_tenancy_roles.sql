@@ -35,7 +35,8 @@ begin
   join public.workspaces w on w.id = m.workspace_id and w.deleted_at is null
   where m.workspace_id = workspace and m.user_id = actor;
   if held is null then
-    raise exception 'This workspace does not exist or you are not a member of it.' using errcode = 'PC001';
+    -- One sentence for what there is not and what is somebody else's, whatever kind of thing was asked for.
+    raise exception 'There is nothing under this id, or you are not a member of its workspace.' using errcode = 'PC001';
   end if;
   if private.role_rank(held) >= private.role_rank(min_role) then
     return;

@@ -46,7 +46,7 @@ comment on column public.crm_sync_configs.failed_runs is
   'Runs that failed in a row. A realtime connection waits longer after each; a success, a reconnect or a person who starts a run puts it back to 0.';
 comment on column public.crm_sync_configs.status_reason is 'Why the connection is in error or paused, in words for people.';
 
--- Two documents name the strategies differently; one spelling is stored. A rule that a sync could not follow is refused here.
+-- Strategies are stored under one spelling. A rule that a sync could not follow is refused here.
 create function private.check_sync_settings() returns trigger
 language plpgsql
 set search_path = ''
@@ -54,14 +54,9 @@ as $$
 declare
   v_problem text;
 begin
-  new.conflict_resolution := case new.conflict_resolution
-    when 'crm-wins' then 'crm_wins'
-    when 'system-wins' then 'app_wins'
-    when 'timestamp' then 'last_write_wins'
-    when 'manual' then 'manual_review'
-    else new.conflict_resolution
-  end;
+  new.conflict_resolution := private.crm_strategy_name(new.conflict_resolution);
   if jsonb_typeof(new.sync_rules) = 'object' then
+    new.sync_rules := private.crm_named_strategies(new.sync_rules);
     v_problem := private.crm_sync_rules_problem(new.id, new.sync_rules);
   end if;
   if v_problem is not null then

@@ -24,6 +24,7 @@ create table public.crm_field_mappings (
 );
 create index crm_field_mappings_config_idx on public.crm_field_mappings (workspace_id, config_id);
 comment on table public.crm_field_mappings is 'Field mapping of a connection, one row per pair of fields.';
+comment on column public.crm_field_mappings.sync_direction is 'from-crm and to-crm are accepted, and stored as pull and push.';
 comment on column public.crm_field_mappings.app_field is 'A field listed by crm_app_fields(), or custom_fields.<name>.';
 comment on column public.crm_field_mappings.transform_function is 'JavaScript expression over value and record, for what comes from the CRM, before its type is converted.';
 comment on column public.crm_field_mappings.confidence is 'How sure auto-map was, 0 to 1; null for a mapping that a person made.';
@@ -62,17 +63,36 @@ begin
 end
 $$;
 
+-- The fields of the CRM behind a mapping. An object is made of several: city=BillingCity,country=BillingCountry.
+create function private.crm_source_fields(p_crm_field text) returns text[]
+language sql
+immutable
+set search_path = ''
+as $$
+  select case when strpos(p_crm_field, '=') = 0 then array[btrim(p_crm_field)]
+    else array(select btrim(split_part(p.pair, '=', 2)) from unnest(string_to_array(p_crm_field, ',')) p (pair)) end
+$$;
+
 create function private.check_mapped_field() returns trigger
 language plpgsql
 set search_path = ''
 as $$
 begin
+  -- Two documents name the directions differently; one spelling is stored.
+  new.sync_direction := case new.sync_direction
+    when 'from-crm' then 'pull'
+    when 'to-crm' then 'push'
+    else new.sync_direction
+  end;
   if new.transform_function is not null and new.sync_direction not in ('pull', 'none') then
     raise exception 'The mapping of "%" has a transform, so it can only be read from the CRM.', new.app_field
       using errcode = 'PC004', hint = 'Set sync_direction to pull: a transform has no way back, and what it made would overwrite the CRM''s own value.';
   elsif new.transform_function is not null and new.app_field = 'stage_key' then
     raise exception 'Stages are translated by the stage mapping, not by a transform.'
       using errcode = 'PC004', hint = 'Say in crm_stage_mappings what each stage of the CRM means.';
+  elsif '' = any (private.crm_source_fields(new.crm_field)) or new.crm_field ~ '(^|,)\s*=' then
+    raise exception 'The mapping of "%" names no field of the CRM: "%".', new.app_field, new.crm_field
+      using errcode = 'PC004', hint = 'Name one field, or for an object its parts: city=BillingCity,country=BillingCountry.';
   end if;
   if new.app_field ~ '^custom_fields\.[A-Za-z0-9_]{1,100}$'
     or exists (
@@ -85,14 +105,43 @@ begin
     using errcode = 'PC004', hint = 'Call crm_app_fields() for the list, or use custom_fields.<name>.';
 end
 $$;
-revoke execute on function private.fill_mapping_workspace(), private.check_mapped_field() from public, anon, authenticated;
+-- Of two fields of ours that go to one field of the CRM, one would never arrive, and nobody would hear of it.
+create function private.check_written_fields() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_twice record;
+begin
+  select f.field, min(m.app_field) as one, max(m.app_field) as other into v_twice
+  from public.crm_field_mappings m
+  cross join lateral unnest(private.crm_source_fields(m.crm_field)) f (field)
+  where m.sync_direction in ('push', 'bidirectional') and (m.config_id, m.entity_type) in (select n.config_id, n.entity_type from latter n)
+  group by m.config_id, m.entity_type, f.field
+  having count(*) > 1
+  order by f.field
+  limit 1;
+  if found then
+    raise exception '"%" and "%" cannot both be written to "%" of the CRM.', v_twice.one, v_twice.other, v_twice.field
+      using errcode = 'PC004', hint = 'Set sync_direction of one of them to pull: one field of the CRM can be read into several of ours.';
+  end if;
+  return null;
+end
+$$;
+revoke execute on function private.fill_mapping_workspace(), private.check_mapped_field(), private.crm_source_fields(text),
+  private.check_written_fields() from public, anon, authenticated, service_role;
+grant execute on function private.crm_source_fields(text) to authenticated, service_role;
 
 create trigger fill_mapping_workspace before insert or update of config_id on public.crm_field_mappings
   for each row execute function private.fill_mapping_workspace();
 create trigger fill_mapping_workspace before insert or update of config_id on public.crm_stage_mappings
   for each row execute function private.fill_mapping_workspace();
-create trigger check_mapped_field before insert or update of entity_type, app_field, sync_direction, transform_function on public.crm_field_mappings
+create trigger check_mapped_field before insert or update of entity_type, crm_field, app_field, sync_direction, transform_function on public.crm_field_mappings
   for each row execute function private.check_mapped_field();
+create trigger check_added_fields after insert on public.crm_field_mappings referencing new table as latter
+  for each statement execute function private.check_written_fields();
+create trigger check_changed_fields after update on public.crm_field_mappings referencing new table as latter
+  for each statement execute function private.check_written_fields();
 create trigger set_updated_at before update on public.crm_field_mappings
   for each row execute function private.set_updated_at();
 create trigger set_updated_at before update on public.crm_stage_mappings

@@ -60,10 +60,7 @@ revoke execute on function private.crm_keep_fields(uuid, text, jsonb) from publi
 -- Only where the connection would create records: a field that is always there already needs no value.
 create view public.crm_unmapped_required_fields with (security_invoker = true) as
 with mapped as (
-  select m.config_id, m.entity_type, m.app_field, m.sync_direction,
-    -- An object is made of several fields: city=BillingCity,country=BillingCountry.
-    case when strpos(m.crm_field, '=') = 0 then array[m.crm_field]
-      else array(select btrim(split_part(p.pair, '=', 2)) from unnest(string_to_array(m.crm_field, ',')) p (pair)) end as crm_fields
+  select m.config_id, m.entity_type, m.app_field, m.sync_direction, private.crm_source_fields(m.crm_field) as crm_fields
   from public.crm_field_mappings m
   join public.crm_sync_configs c on c.id = m.config_id
   where not coalesce(c.sync_rules #> array[m.entity_type, 'exclude_fields'] ? m.app_field, false)

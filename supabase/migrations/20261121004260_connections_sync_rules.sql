@@ -166,9 +166,10 @@ begin
 end
 $$;
 
-create function private.crm_strategies_problem(p_strategies jsonb, p_path text) returns text
+-- Fields of ours, and the relations that are compared like them.
+create function private.crm_strategies_problem(p_config uuid, p_entity text, p_strategies jsonb, p_path text) returns text
 language plpgsql
-immutable
+stable
 set search_path = ''
 as $$
 begin
@@ -176,9 +177,14 @@ begin
     return p_path || ': must be an object.';
   end if;
   return (
-    select format('%s.%s: must be last_write_wins, crm_wins, app_wins or manual_review.', p_path, s.key)
+    select case when k.is_known
+      then format('%s.%s: must be last_write_wins, crm_wins, app_wins or manual_review.', p_path, s.key)
+      else format('%s.%s: is no field of %s.', p_path, s.key, p_entity) end
     from jsonb_each(p_strategies) s
-    where s.value not in ('"last_write_wins"', '"crm_wins"', '"app_wins"', '"manual_review"')
+    cross join lateral (
+      select coalesce(private.crm_filter_type(p_config, p_entity, s.key), 'owner') <> 'owner' or exists (
+        select from private.crm_app_fields f where f.entity_type = p_entity and f.app_field = s.key and f.data_type = 'relation') as is_known) k
+    where not k.is_known or s.value not in ('"last_write_wins"', '"crm_wins"', '"app_wins"', '"manual_review"')
     order by s.key
     limit 1
   );
@@ -200,7 +206,7 @@ begin
     from jsonb_each(p_rules) r
     cross join lateral (select p_entity || '.' || r.key as path) k
     cross join lateral (select case r.key
-      when 'field_strategies' then private.crm_strategies_problem(r.value, k.path)
+      when 'field_strategies' then private.crm_strategies_problem(p_config, p_entity, r.value, k.path)
       when 'exclude_fields' then private.crm_field_list_problem(p_config, p_entity, r.value, k.path)
       when 'external_id_field' then
         case when r.value::text !~ '^"[A-Za-z][A-Za-z0-9_]{0,254}"$' then k.path || ': must be the name of a field of the CRM.' end
@@ -267,6 +273,34 @@ as $$
   limit 1
 $$;
 
+-- Two documents name the strategies differently; one spelling is stored.
+create function private.crm_strategy_name(p_name text) returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select case p_name
+    when 'crm-wins' then 'crm_wins'
+    when 'system-wins' then 'app_wins'
+    when 'timestamp' then 'last_write_wins'
+    when 'manual' then 'manual_review'
+    else p_name
+  end
+$$;
+
+create function private.crm_named_strategies(p_rules jsonb) returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+  select p_rules || coalesce(jsonb_object_agg(e.key, e.value || jsonb_build_object('field_strategies', (
+    select coalesce(jsonb_object_agg(s.key,
+      case jsonb_typeof(s.value) when 'string' then to_jsonb(private.crm_strategy_name(s.value #>> '{}')) else s.value end), '{}')
+    from jsonb_each(e.value -> 'field_strategies') s))), '{}')
+  from jsonb_each(p_rules) e
+  where jsonb_typeof(e.value -> 'field_strategies') = 'object'
+$$;
+
 -- The fields that a connection neither reads nor writes.
 create function private.crm_excluded_fields(p_rules jsonb, p_entity text) returns text[]
 language sql
@@ -281,14 +315,15 @@ $$;
 revoke execute on function private.crm_filter_type(uuid, text, text), private.crm_filter_operators(text),
   private.crm_filter_value_fits(text, jsonb), private.crm_condition_problem(uuid, text, jsonb, text),
   private.crm_filter_problem(uuid, text, jsonb, text, int), private.crm_filter_size(jsonb),
-  private.crm_field_list_problem(uuid, text, jsonb, text), private.crm_strategies_problem(jsonb, text),
+  private.crm_field_list_problem(uuid, text, jsonb, text), private.crm_strategies_problem(uuid, text, jsonb, text),
   private.crm_entity_rules_problem(uuid, text, jsonb), private.crm_schedule_problem(jsonb),
-  private.crm_sync_rules_problem(uuid, jsonb), private.crm_excluded_fields(jsonb, text)
+  private.crm_sync_rules_problem(uuid, jsonb), private.crm_excluded_fields(jsonb, text),
+  private.crm_strategy_name(text), private.crm_named_strategies(jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function private.crm_filter_type(uuid, text, text), private.crm_filter_operators(text),
   private.crm_filter_value_fits(text, jsonb), private.crm_condition_problem(uuid, text, jsonb, text),
   private.crm_filter_problem(uuid, text, jsonb, text, int), private.crm_filter_size(jsonb),
-  private.crm_field_list_problem(uuid, text, jsonb, text), private.crm_strategies_problem(jsonb, text),
+  private.crm_field_list_problem(uuid, text, jsonb, text), private.crm_strategies_problem(uuid, text, jsonb, text),
   private.crm_entity_rules_problem(uuid, text, jsonb), private.crm_schedule_problem(jsonb),
-  private.crm_sync_rules_problem(uuid, jsonb)
+  private.crm_sync_rules_problem(uuid, jsonb), private.crm_strategy_name(text), private.crm_named_strategies(jsonb)
   to authenticated, service_role;

@@ -104,6 +104,8 @@ begin
   if v_is_new then
     perform private.crm_insert_mappings(v_config, p_mappings, p_stages);
   end if;
+  -- A run that waited for a person to resume it would wait for ever, and hold up all others.
+  perform private.crm_release_run(v_config);
   perform private.crm_audit(v_config, case when v_is_new then 'connected' else 'reconnected' end,
     jsonb_build_object('provider', p_provider, 'account', p_account ->> 'external_account_id', 'as', p_account ->> 'user_email'));
   return v_config;

@@ -107,8 +107,9 @@ begin
 
   return query
     select o.id, o.operation, o.config_id, o.workspace_id, c.crm_provider, c.environment, o.direction,
-      -- Parents before children.
-      array(select e from unnest('{accounts,contacts,opportunities}'::text[]) e where e = any (o.entities)),
+      -- Parents before children, and none that an admin has taken out meanwhile.
+      array(select e from unnest('{accounts,contacts,opportunities}'::text[]) e
+            where e = any (o.entities) and (e = any (c.sync_entities) or o.operation = 'undo')),
       private.crm_phases(s.phases, o.direction, c.sync_direction), s.fence, s.slice, s.checkpoint, k.mappings, k.stages, k.settings
     from public.crm_sync_operations o
     join private.crm_operation_state s on s.operation_id = o.id

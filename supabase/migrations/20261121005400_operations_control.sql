@@ -144,6 +144,21 @@ end
 $$;
 comment on function public.crm_pause_sync(uuid) is 'Pauses a connection and its live run (admins). The connection and its tokens stay.';
 
+-- A paused run goes on, now that its connection does. The caller holds the connection.
+create function private.crm_release_run(p_config uuid) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_live constant public.crm_sync_operations := private.crm_live_run(p_config);
+begin
+  if v_live.status = 'paused' then
+    update public.crm_sync_operations o set status = 'queued', error_message = null where o.id = v_live.id;
+    perform private.crm_fence_off(v_live.id), private.crm_dispatch(v_live.id);
+  end if;
+end
+$$;
+
 create function public.crm_resume_sync(config_id uuid) returns public.crm_sync_configs
 language plpgsql
 security definer
@@ -151,28 +166,23 @@ set search_path = ''
 as $$
 declare
   v_config public.crm_sync_configs := private.crm_config_for(crm_resume_sync.config_id, 'admin');
-  v_live public.crm_sync_operations;
 begin
   if v_config.status not in ('connected', 'paused') then
     perform private.refuse_connection(v_config);
   end if;
-  v_live := private.crm_live_run(v_config.id);
   update public.crm_sync_configs c
   set status = 'connected', status_reason = null
   where c.id = v_config.id
   returning c.* into v_config;
   perform private.crm_audit(v_config.id, 'resumed');
-  if v_live.status = 'paused' then
-    update public.crm_sync_operations o set status = 'queued', error_message = null where o.id = v_live.id;
-    perform private.crm_fence_off(v_live.id), private.crm_dispatch(v_live.id);
-  end if;
+  perform private.crm_release_run(v_config.id);
   return v_config;
 end
 $$;
 comment on function public.crm_resume_sync(uuid) is 'Lets a paused connection go on, its waiting run included (admins).';
 
 revoke execute on function
-  private.crm_config_for(uuid, text), private.crm_operation_for(uuid, text), private.crm_live_run(uuid),
+  private.crm_config_for(uuid, text), private.crm_operation_for(uuid, text), private.crm_live_run(uuid), private.crm_release_run(uuid),
   private.crm_check_request(public.crm_sync_configs, text[], text)
   from public, anon, authenticated, service_role;
 revoke execute on function public.crm_start_sync(uuid, text[], text, boolean), public.crm_cancel_sync(uuid), public.crm_pause_sync(uuid),

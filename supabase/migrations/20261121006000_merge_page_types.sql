@@ -90,6 +90,7 @@ declare
   v_operation public.crm_sync_operations := private.crm_check_fence(p_operation, p_fence);
 begin
   perform private.crm_merge_turn(v_operation.workspace_id);
+  perform private.crm_forget_bases(v_operation.config_id, p_entity);
   -- Triggers see who writes: no person, this connection.
   perform set_config('pipeline_crm.sync_config', v_operation.config_id::text, true), set_config('pipeline_crm.actor', '', true);
   return private.crm_merge_settings(v_operation.config_id, p_entity, p_operation, v_operation.started_at);

@@ -86,6 +86,10 @@ declare
   v_before constant text[] := case when old.status <> 'disconnected' and old.sync_direction <> 'pull' then old.sync_entities else '{}' end;
   v_after constant text[] := case when new.status <> 'disconnected' and new.sync_direction <> 'pull' then new.sync_entities else '{}' end;
 begin
+  -- What a worker may read and write it was told when it began.
+  if (old.sync_direction, old.sync_entities) is distinct from (new.sync_direction, new.sync_entities) then
+    perform private.crm_end_slices(array[new.id]);
+  end if;
   -- Which of our records belong into the CRM is asked anew.
   delete from private.crm_push_starts s where s.config_id = new.id;
   delete from private.crm_outbox o where o.config_id = new.id and o.entity_type <> all (v_after);

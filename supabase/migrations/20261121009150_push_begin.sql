@@ -14,6 +14,7 @@ declare
   v_merge constant private.crm_merge_context := private.crm_merge_settings(v_operation.config_id, p_entity, p_operation, v_operation.started_at);
   v_config public.crm_sync_configs;
 begin
+  perform private.crm_forget_bases(v_operation.config_id, p_entity);
   select * into v_config from public.crm_sync_configs c where c.id = v_operation.config_id;
   return (v_merge, v_operation.entities, v_config.sync_direction = 'bidirectional',
     coalesce((v_config.sync_rules ->> 'create_in_crm')::boolean, true) and (v_config.sync_direction = 'push'

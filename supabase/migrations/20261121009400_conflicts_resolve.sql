@@ -227,7 +227,7 @@ set search_path = ''
 as $$
 begin
   if p_strategy is null or p_strategy <> all (p_strategies) then
-    raise exception 'A conflict is resolved by %.', array_to_string(p_strategies, ', ', '') using errcode = 'PC004';
+    raise exception 'A conflict is resolved by one of: %.', array_to_string(p_strategies, ', ') using errcode = 'PC004';
   end if;
   if p_always and p_strategy = 'manual' then
     raise exception 'Only a side can always win: use_app or use_crm.' using errcode = 'PC004';

@@ -68,6 +68,9 @@ begin
   if strategy = 'manual' then
     perform private.crm_check_merged_data(v_conflict, merged_data);
   end if;
+  if jsonb_typeof(seen_app_data) <> 'object' then
+    raise exception 'seen_app_data is an object: {"field": value}.' using errcode = 'PC004';
+  end if;
   v_decision := (private.crm_settle_conflicts(private.crm_merge_settings(v_conflict.config_id, v_conflict.entity_type, null),
     array[v_conflict], strategy, coalesce(merged_data, '{}'), coalesce(seen_app_data, '{}')))[1];
   if v_decision.conflict_id is null then
@@ -156,6 +159,9 @@ declare
   v_answer jsonb;
 begin
   perform private.crm_check_decision(strategy, always, '{use_app,use_crm}');
+  if entity_type not in ('accounts', 'contacts', 'opportunities') then
+    raise exception 'There are conflicts of accounts, contacts and opportunities, not of "%".', left(entity_type, 80) using errcode = 'PC004';
+  end if;
   perform private.crm_merge_turn(v_config.workspace_id);
   v_chosen := array(
     select k::public.crm_sync_conflicts

@@ -44,6 +44,7 @@ as $$
       from private.crm_operation_state s
       join public.crm_sync_operations o on o.id = s.operation_id and o.status = 'running'
       join public.crm_sync_configs c on c.id = o.config_id and c.status = 'connected' and c.is_active
+      join public.workspaces w on w.id = o.workspace_id and w.deleted_at is null
       where s.lease_expires_at < clock_timestamp() - interval '3 minutes'), 0
   ) f
 $$;

@@ -218,6 +218,7 @@ select is(pg_temp.refusal('member', format($$ select crm_resolve_conflict(%L, 'u
 select results_eq($$ select app_value, app_value_then, crm_value, base_value, label from crm_conflict_fields where conflict_id = (pg_temp.conflict('C1')).id $$,
   $$ values ('"newer"'::jsonb, '"ours"'::jsonb, '"theirs"'::jsonb, '"base"'::jsonb, 'Title') $$, 'the view shows what is there now');
 select is(pg_temp.resolve('member', 'use_crm', $$, seen_app_data => '{"title": "other"}'$$), 'PC008', 'who saw something else is refused too');
+select is(pg_temp.resolve('member', 'use_crm', format($$, seen_app_data => %L$$, seen)), 'PC004', 'who says it in another form than fields is told so: ' || seen) from unnest(array['[]', '7', '"x"']) seen;
 select is(pg_temp.resolve('member', 'use_crm', $$, seen_app_data => '{"title": "newer"}'$$), 'resolved', 'who has seen it decides');
 select is((pg_temp.contact('C1')).title, 'theirs', 'with effect');
 

@@ -113,6 +113,8 @@ update pipeline_projects set stage_key = 'prospect', probability = 30 where id =
 select pg_temp.merge('contacts', pg_temp.record('C1', '{"last_name": "Lee", "title": "theirs", "phone": "3"}', '{"company": "A3", "owner": "U2"}') || pg_temp.record('C2', '{"last_name": "Ray", "title": "theirs"}'));
 select pg_temp.merge('opportunities', pg_temp.record('D1', '{"name": "Deal", "stage_key": "won", "probability": 77}'));
 
+select is(pg_temp.bulk('member', $$'use_app', 'leads'$$), 'PC004', 'conflicts of what there is not are none that could be decided');
+
 -- The screens
 select is(pg_temp.try_as('viewer', $$ select string_agg(concat_ws(' ', record_name, entity_type, cardinality(conflicting_fields), detected_ago is not null), ', ' order by record_name) from crm_conflict_list where status = 'pending' $$),
   'Deal opportunities 2 t, Lee contacts 4 t, Ray contacts 1 t', 'the list shows records by name');

@@ -98,6 +98,9 @@ select is(pg_temp.save(rules::jsonb), told, 'refused: ' || left(rules, 110)) fro
   ('{"contacts": {"strategies": {}}}', 'contacts.strategies: there is no such key.'),
   ('{"contacts": {"field_strategies": "crm_wins"}}', 'contacts.field_strategies: must be an object.'),
   ('{"contacts": {"field_strategies": {"email": "whoever"}}}', 'contacts.field_strategies.email: must be last_write_wins, crm_wins, app_wins or manual_review.'),
+  ('{"contacts": {"field_strategies": {"emial": "crm_wins"}}}', 'contacts.field_strategies.emial: is no field of contacts.'),
+  ('{"contacts": {"field_strategies": {"owner": "crm_wins"}}}', 'contacts.field_strategies.owner: is no field of contacts.'),
+  ('{"contacts": {"field_strategies": {"$contact": "crm_wins"}}}', 'contacts.field_strategies.$contact: is no field of contacts.'),
   ('{"contacts": {"exclude_fields": "phone"}}', 'contacts.exclude_fields: must be a list of fields.'),
   ('{"contacts": {"exclude_fields": ["phone", "domain"]}}', 'contacts.exclude_fields[1]: "domain" is no field of contacts.'),
   ('{"contacts": {"exclude_fields": ["owner"]}}', 'contacts.exclude_fields[0]: "owner" is no field of contacts.'),
@@ -130,6 +133,12 @@ select is(pg_temp.save(rules::jsonb), told, 'refused: ' || left(rules, 110)) fro
   ('{"opportunities": {"filter": {"field": "stage_key", "operator": "contains", "value": "won"}}}', 'opportunities.filter.operator: stage_key takes empty, not_empty, equals, not_equals, in, not_in.'),
   ('{"accounts": {"filter": {"field": "billing_address", "operator": "equals", "value": "x"}}}', 'accounts.filter.operator: billing_address takes empty, not_empty.')
 ) r (rules, told);
+
+-- The other document's names of strategies
+select is(pg_temp.save('{"phone_country": "DE", "contacts": {"exclude_fields": ["title"], "field_strategies": {"email": "crm-wins", "phone": "system-wins", "$owner": "manual", "custom_fields.x": "timestamp"}}}'), 'saved', 'strategies of single fields under their other names');
+select is((select sync_rules from crm_sync_configs where id = (select id from c)),
+  '{"phone_country": "DE", "contacts": {"exclude_fields": ["title"], "field_strategies": {"email": "crm_wins", "phone": "app_wins", "$owner": "manual_review", "custom_fields.x": "last_write_wins"}}}'::jsonb,
+  'are stored under one');
 
 -- Depth and size
 create function pg_temp.nested(depth int) returns jsonb language sql as $$

@@ -113,6 +113,24 @@ select is(pg_temp.missing((select id from c)), 'nothing', 'a person is known by 
 delete from crm_field_mappings where config_id = (select id from c) and entity_type = 'contacts' and app_field = 'email';
 select is(pg_temp.missing((select id from c)), 'contacts app last_name', 'or by a name, and needs one of them');
 
+-- One field of the CRM, several of ours
+create function pg_temp.map(field text, target text, direction text) returns text language sql as $$
+  select pg_temp.try_as('admin', format($q$ insert into crm_field_mappings (config_id, entity_type, crm_field, app_field, sync_direction) values (%L, 'accounts', %L, %L, %L) $q$, (select id from d), field, target, direction))
+$$;
+select is(pg_temp.map('Website', 'domain', direction), 'PC004', 'a field of the CRM is not written by two of ours: ' || direction) from unnest('{bidirectional,push}'::text[]) direction;
+select is(pg_temp.map('Website', 'domain', 'pull'), '1 rows', 'but may be read into both');
+select is(pg_temp.try_as('admin', format($$ update crm_field_mappings set sync_direction = 'bidirectional' where config_id = %L and app_field = 'domain' $$, (select id from d))), 'PC004', 'which then cannot both be sent');
+select is(pg_temp.try_as('admin', format($$ update crm_field_mappings set sync_direction = case app_field when 'domain' then 'push' else 'pull' end where config_id = %L and crm_field = 'Website' $$, (select id from d))), '2 rows', 'to change places takes one statement');
+select is(pg_temp.map('city=Town,phone=Website', 'billing_address', 'push'), 'PC004', 'a part of an object counts');
+select is(pg_temp.map('city=Town', 'shipping_address', 'push'), '1 rows', 'others are free');
+delete from crm_field_mappings where config_id = (select id from d) and app_field in ('domain', 'shipping_address');
+select is(pg_temp.map('Town', 'custom_fields.town', 'from-crm'), '1 rows', 'a direction goes by its other name as well');
+select is(pg_temp.try_as('admin', format($$ update crm_field_mappings set sync_direction = 'to-crm' where config_id = %L and app_field = 'custom_fields.town' $$, (select id from d))), '1 rows', 'or the other way');
+select is((select sync_direction from crm_field_mappings where config_id = (select id from d) and app_field = 'custom_fields.town'), 'push', 'is stored under one');
+delete from crm_field_mappings where config_id = (select id from d) and app_field = 'custom_fields.town';
+select is(pg_temp.map(field, 'shipping_address', 'pull'), 'PC004', 'names no field: ' || field) from unnest(array['=', ' ', 'city=', '=Town', 'city=Town,', 'city=Town,zip']) field;
+delete from crm_audit_log where action = 'field_mappings_changed';
+
 -- Who changed a mapping
 create function pg_temp.audit(of_action text) returns setof text language sql as $$
   select format('%s %s', (select p from unnest('{owner,admin,member}'::text[]) p where pg_temp.person(p) = a.actor_id), a.detail)

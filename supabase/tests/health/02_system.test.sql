@@ -105,6 +105,9 @@ select is(pg_temp.bad(), 'none', 'a worker has it');
 update private.crm_operation_state set lease_expires_at = now() - interval '10 minutes' where operation_id = (select id from op);
 select is(pg_temp.bad(), 'stuck_leases', 'a worker that died and was not replaced is a fault');
 select is(private.crm_system_health() -> 'ok', 'false'::jsonb, 'which the whole says');
+update workspaces set deleted_at = now() where id = (select id from w);
+select is(pg_temp.bad(), 'none', 'unless its workspace was deleted: nobody is to come');
+update workspaces set deleted_at = null where id = (select id from w);
 select is((select count(*) from jsonb_each(private.crm_system_health()) e where e.value::text like '%' || (select id from w) || '%'), 0::bigint, 'without a word about whose it is');
 select is(pg_temp.try_as(r, 'select private.crm_system_health()'), '42501', r || ' asks the function, not the database') from unnest('{anon,owner,service_role}'::text[]) r;
 

@@ -180,6 +180,12 @@ select is(pg_temp.outbox() || ' / ' || pg_temp.outbox('second'), 'nothing / acco
 update crm_companies set name = 'By hand' where name = 'For both' and workspace_id = (select id from w);
 select is(pg_temp.outbox() || ' / ' || pg_temp.outbox('second'), 'accounts:By hand / accounts:By hand', 'an edit of ours goes to both');
 
+-- New settings end the slice; the next worker has the run.
+create function pg_temp.claim() returns void language plpgsql as $$
+begin
+  update run r set fence = k.fence from run o cross join lateral private.crm_claim(o.operation, 'next', 60) k where o.name = 'crm' and r.name = o.name;
+end $$;
+
 -- A connection that begins to push
 delete from private.crm_outbox;
 update crm_sync_configs set sync_direction = 'pull' where id = (select config from run where name = 'crm');
@@ -189,6 +195,7 @@ update crm_sync_configs set sync_direction = 'bidirectional' where id = (select 
 update crm_companies set deleted_at = now() where id = pg_temp.ours('A1');
 select results_eq($$ select entity_type, with_deleted from private.crm_push_reviews where config_id = (select config from run where name = 'crm') $$, $$ values ('accounts', true) $$,
   'it looks at its records again when it begins to push');
+select pg_temp.claim();
 select is(pg_temp.begin_push('accounts') > 0 and pg_temp.outbox() like '%accounts:From the CRM%', true, 'and hears of what was edited or deleted meanwhile');
 select pg_temp.begin_push('accounts');
 select is((select count(*) from private.crm_push_reviews where config_id = (select config from run where name = 'crm')), 0::bigint, 'once');
@@ -203,6 +210,7 @@ update crm_field_mappings set sync_direction = 'pull' where config_id = (select 
 select is((select count(*) from private.crm_push_reviews), 0::bigint, 'nor does a field that is only read from now on');
 update crm_field_mappings set sync_direction = 'bidirectional' where config_id = (select config from run where name = 'crm') and app_field = 'website';
 select is((select string_agg(entity_type, ' ') from private.crm_push_reviews), 'accounts', 'a field that goes out from now on asks for another look');
+select pg_temp.claim();
 select is(pg_temp.begin_push('accounts'), 2, 'at every linked record');
 select is(pg_temp.told(pg_temp.take('accounts')), 'update By hand A2 {"name": "By hand"}', 'what is in step is not sent');
 select is(pg_temp.outbox(), 'accounts:By hand', 'and leaves again');

@@ -135,6 +135,10 @@ select is(pg_temp.rpc('admin', 'crm_resume_sync(%L)'), (select id from c)::text,
 select is((pg_temp.op()).status, 'queued', 'its run waits for a worker');
 select is((select count(*) from sent), 2::bigint, 'which is called again');
 select is((select string_agg(action, ', ' order by created_at, action) from crm_audit_log where action in ('paused', 'resumed') and workspace_id = (select id from w)), 'paused, resumed', 'both are audited');
+select pg_temp.rpc('admin', 'crm_pause_sync(%L)');
+select pg_temp.connect_crm('salesforce', 'org1');
+select results_eq('select status, (select status from crm_sync_configs where id = (select id from c)) from pg_temp.op()', $$ values ('queued', 'connected') $$,
+  'connecting the account again lets a paused run go on as well');
 
 create function pg_temp.cancel(who text) returns text language sql as $$ select pg_temp.try_as(who, format('select (crm_cancel_sync(%L)).status', (pg_temp.op()).id)) $$;
 select is(pg_temp.cancel('viewer'), 'PC002', 'a viewer cannot cancel');

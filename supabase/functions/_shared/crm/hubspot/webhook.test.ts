@@ -140,6 +140,12 @@ describe("events", () => {
 
   it("that cannot be read do not spoil the others; what is no array is no message", () => {
     expect(named({ nonsense: true }, { ...base, subscriptionType: "contact.creation" })).toEqual([["contacts", "11"]]);
+    const odd = ["", "-1", "1 OR 2", "a\u0000b", "9".repeat(5_000)].map((objectId) => ({
+      ...base,
+      objectId,
+      subscriptionType: "contact.creation",
+    }));
+    expect(named(...odd, { ...base, subscriptionType: "contact.creation" })).toEqual([["contacts", "11"]]);
     expect(parseEvents(bytes('{"a":1}'), null)).toBeNull();
     expect(parseEvents(bytes("[[["), null)).toBeNull();
   });

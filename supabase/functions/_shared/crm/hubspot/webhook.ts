@@ -57,6 +57,8 @@ export function decodedUrl(url: string): string {
 }
 
 const id = z.union([z.number(), z.string()]).transform(String);
+/** A record's. Anything else would be asked of HubSpot, and refused with all that is asked beside it. */
+const recordId = id.refine((one) => /^\d{1,20}$/.test(one));
 
 const eventSchema = z.object({
   eventId: id.default(""),
@@ -64,17 +66,17 @@ const eventSchema = z.object({
   portalId: id,
   occurredAt: id.default(""),
   subscriptionType: z.string(),
-  objectId: id.optional(),
+  objectId: recordId.optional(),
   objectTypeId: z.string().optional(),
   propertyName: z.string().optional(),
   changeSource: z.string().optional(),
   sourceId: z.string().optional(),
-  primaryObjectId: id.optional(),
-  mergedObjectIds: z.array(id).default([]),
-  newObjectId: id.optional(),
+  primaryObjectId: recordId.optional(),
+  mergedObjectIds: z.array(recordId).default([]),
+  newObjectId: recordId.optional(),
   associationType: z.string().optional(),
-  fromObjectId: id.optional(),
-  toObjectId: id.optional(),
+  fromObjectId: recordId.optional(),
+  toObjectId: recordId.optional(),
   fromObjectTypeId: z.string().optional(),
   toObjectTypeId: z.string().optional(),
 });

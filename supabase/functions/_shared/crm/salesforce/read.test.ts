@@ -124,6 +124,12 @@ describe("reading records from Salesforce", () => {
     expect((await read()).records[0]).not.toHaveProperty("company");
   });
 
+  it("leaves fields out that were mapped after the first page, which a locator goes on without", async () => {
+    answers["query/01g-2000"] = () => page([row("003000000000001", { AccountId: null })]);
+    const cursor = { locator: "01g-2000", modifiedAt: STAMP, id: "003000000000000AAA", total: 2 };
+    expect((await read({ cursor })).records[0]?.fields).toEqual({});
+  });
+
   it.each([
     ["no JSON", () => new Response("<html>hello</html>", { headers: { "content-type": "text/html" } })],
     ["JSON of another shape", () => Response.json({ hello: 1 })],

@@ -29,7 +29,7 @@ export function toRecord(row: Row, entity: EntityType, fields: readonly string[]
     modifiedAt: SystemModstamp.replace(/\+0000$/, "Z"),
     deleted: IsDeleted,
     mergedInto: optionalId(row.MasterRecordId),
-    fields: Object.fromEntries(fields.map((field) => [field, row[field] ?? null])),
+    fields: Object.fromEntries(fields.flatMap((field) => (field in row ? [[field, row[field] ?? null]] : []))),
     ownerId: optionalId(row.OwnerId),
     ...relation("company", row, company),
     ...relation("contact", row, contact),
@@ -37,7 +37,7 @@ export function toRecord(row: Row, entity: EntityType, fields: readonly string[]
   };
 }
 
-/** A field that was not selected is a relation that was not read: it must not look empty. */
+/** What was not selected was not read, and must not look empty: a locator goes on with the fields of its first page. */
 function relation(key: "company" | "contact", row: Row, field: string | undefined): Partial<CrmRecord> {
   return field !== undefined && field in row ? { [key]: optionalId(row[field]) } : {};
 }

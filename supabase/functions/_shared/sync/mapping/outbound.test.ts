@@ -245,6 +245,25 @@ describe("a record of ours becomes a write", () => {
     const made = plan.compose(item({ name: "A", estimated_value: 3 }));
     expect(made.write?.fields).toEqual({ Name: "A" });
     expect(made.sent?.values).toEqual({ name: "A" });
+    expect(made.problems).toEqual([
+      {
+        code: "read_only",
+        field: "Total",
+        message:
+          "Salesforce got this record without Total: the user who connected can only read it there. Map it for reading only (sync_direction pull), or open it in the CRM, then retry the failed records.",
+      },
+    ]);
+    expect(plan.compose(item({ name: "A" })).problems).toEqual([]);
+  });
+
+  it("without what is only sent and gone from the CRM, and says so; what is read too, the reading tells", () => {
+    const plan = compile([row("Gone", "name", { sync_direction: "push" }), row("Away", "description")], []);
+    const made = plan.compose(item({ name: "A", description: "B" }));
+    expect([made.write?.fields, made.sent?.values]).toEqual([{}, {}]);
+    expect(made.problems).toMatchObject([{ code: "missing_field", field: "Gone" }]);
+    expect(made.problems?.[0]?.message).toMatch(
+      /^Salesforce got this record without Gone: there is no such field\. Correct /,
+    );
   });
 
   it("without what is read only from the CRM, of other entities, or gone from the CRM", () => {

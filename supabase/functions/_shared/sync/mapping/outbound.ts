@@ -1,6 +1,6 @@
 import type { CrmField, EntityType, RecordWrite } from "../../crm/contract.ts";
 import type { Json } from "../json.ts";
-import { misfit, type Problem, partly, rejection } from "./outboundProblems.ts";
+import { misfit, missing, type Problem, partly, readOnly, rejection } from "./outboundProblems.ts";
 import { RequiredFields } from "./outboundRequired.ts";
 import { type ReadBack, readBack, type Shown } from "./outboundShown.ts";
 import { type CrmStageRef, type StageFor, severalPipelines, stageChooser } from "./outboundStages.ts";
@@ -68,6 +68,8 @@ interface Step {
   appField: string;
   parts: readonly Part[];
   readBack: ReadBack;
+  /** Why none of its fields can be written. */
+  closed: Problem | null;
 }
 
 interface Draft {
@@ -133,8 +135,16 @@ function stepsOf(rows: readonly MappingRow[], fields: readonly CrmField[], optio
       taken.add(name);
       return [{ part, field }];
     });
-    return { appField: row.app_field, parts, readBack: readBack(row, options) };
+    return { appField: row.app_field, parts, readBack: readBack(row, options), closed: closed(row, byName) };
   });
+}
+
+/** Said where else nobody would hear of it: of a field that is gone and also read, the reading tells. */
+function closed(row: MappingRow, fields: ReadonlyMap<string, CrmField>): Problem | null {
+  const [name = ""] = sourceParts(row.crm_field).map(({ field }) => field);
+  const field = fields.get(name);
+  if (field?.readOnly) return readOnly(name);
+  return field === undefined && row.sync_direction === "push" ? missing(name) : null;
 }
 
 /** A field of ours goes out as a whole or not at all: the base takes no halves. */
@@ -143,6 +153,7 @@ function drafted(record: OutboundRecord, steps: readonly Step[], stageFor: (key:
   for (const step of steps) {
     const value = Object.hasOwn(record.values, step.appField) ? record.values[step.appField] : undefined;
     const [first] = step.parts;
+    if (value !== undefined && first === undefined && step.closed !== null) draft.problems.push(step.closed);
     if (value === undefined || first === undefined) continue;
     const taken =
       step.appField === "stage_key"
