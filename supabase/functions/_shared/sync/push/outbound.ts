@@ -6,6 +6,7 @@ import { planFor } from "../plan.ts";
 import { waiting } from "../prepare.ts";
 import { patiently } from "../retry.ts";
 import type { Slice } from "../slice.ts";
+import { atMost } from "./atMost.ts";
 
 /** What pushing an entity needs to know, once per slice. */
 export interface Outbound {
@@ -15,6 +16,8 @@ export interface Outbound {
   plan: OutboundPlan;
   /** A unique field of the CRM that carries our id. */
   externalIdField: string | undefined;
+  /** Lets a call that writes go out, once no more of them are under way than the CRM bears. */
+  writing: ReturnType<typeof atMost>;
 }
 
 export async function outboundOf(slice: Slice, entity: EntityType): Promise<Outbound> {
@@ -23,7 +26,13 @@ export async function outboundOf(slice: Slice, entity: EntityType): Promise<Outb
   const plan = compileOutbound(entity, claim.mappings, claim.stages, fields, {
     crmName: CRM_NAMES[claim.crm_provider],
   });
-  return { entity, inbound: await planFor(slice, entity), plan, externalIdField: externalIdField(slice, entity) };
+  return {
+    entity,
+    inbound: await planFor(slice, entity),
+    plan,
+    externalIdField: externalIdField(slice, entity),
+    writing: atMost(crm.atOnce.writes),
+  };
 }
 
 function externalIdField({ claim }: Slice, entity: EntityType): string | undefined {
