@@ -6,20 +6,24 @@ import { report, rounded } from "./lib/report.ts";
 import { type BenchWorkspace, connectedWorkspace, control, timedSync } from "./lib/workspace.ts";
 
 /**
- * What edits of ours cost on their way to a CRM: contacts per second against a CRM that answers at once, and with HubSpot's
+ * What edits of ours cost on their way to a CRM: contacts per second against a CRM that knows no limit, and with HubSpot's
  * limits the share of the allowed calls that a run really makes. A call beyond them is refused and fails the case.
+ * --latency N has the mock wait so many ms before each answer.
  */
 
 const { values: options } = parseArgs({
   options: {
     records: { type: "string", default: "5000" },
     "limited-records": { type: "string", default: "20000" },
+    latency: { type: "string", multiple: true, default: ["0"] },
     only: { type: "string", multiple: true, default: ["salesforce", "hubspot", "hubspot-limits"] },
     "port-base": { type: "string", default: "15600" },
   },
 });
 const RECORDS_PER_SECOND = 500;
-const HUBSPOT_CALLS_PER_SECOND = 110 / 10;
+const HUBSPOT_CALLS = 110;
+const HUBSPOT_CALLS_PER_SECOND = HUBSPOT_CALLS / 10;
+const UNLIMITED = 1_000_000;
 const SHARE = 0.9;
 
 interface Counters {
@@ -35,7 +39,8 @@ interface Pushed {
 }
 
 /** Edits one field of every contact and pushes the edits. */
-async function push(bed: Bed, sql: Sql, workspace: BenchWorkspace): Promise<Pushed> {
+async function push(bed: Bed, sql: Sql, workspace: BenchWorkspace, latencyMs: number): Promise<Pushed> {
+  await control(bed, "knobs", { latencyMs });
   await sql`update public.crm_contacts set title = 'Edited ' || now() where workspace_id = ${workspace.workspaceId}`;
   await control(bed, "reset", { data: false, knobs: false });
   const seconds = await timedSync(workspace, sql, { entities: ["contacts"], direction: "to_crm" });
@@ -51,6 +56,7 @@ async function withSyncedContacts(
   await withBed({ provider, records, portBase }, async (bed) => {
     const sql = postgres(bed.stack.dbUrl, { max: 1, onnotice: () => {} });
     try {
+      await sql`update private.crm_call_limits set calls = ${UNLIMITED}`;
       const workspace = await connectedWorkspace(bed, sql);
       await timedSync(workspace, sql, { direction: "from_crm" });
       await run(bed, sql, workspace);
@@ -60,14 +66,15 @@ async function withSyncedContacts(
   });
 }
 
-function speed(provider: Provider): Promise<void> {
+function speed(provider: Provider, latencyMs: number): Promise<void> {
   const records = Number(options.records);
   return withSyncedContacts(provider, records, async (bed, sql, workspace) => {
-    const { seconds, counters } = await push(bed, sql, workspace);
+    const { seconds, counters } = await push(bed, sql, workspace, latencyMs);
     const rate = Math.round(counters.rows_written / seconds);
     report({
       bench: "push",
       case: provider,
+      latency_ms: latencyMs,
       n: records,
       written: counters.rows_written,
       calls: counters.requests,
@@ -80,11 +87,13 @@ function speed(provider: Provider): Promise<void> {
   });
 }
 
-function limits(): Promise<void> {
+function limits(latencyMs: number): Promise<void> {
   const records = Number(options["limited-records"]);
   return withSyncedContacts("hubspot", records, async (bed, sql, workspace) => {
     await control(bed, "knobs", { rateLimits: true });
-    const { seconds, counters } = await push(bed, sql, workspace);
+    await sql`update private.crm_call_limits set calls = ${HUBSPOT_CALLS} where bucket = 'calls'`;
+    await sql`delete from private.crm_buckets`;
+    const { seconds, counters } = await push(bed, sql, workspace, latencyMs);
     const searches = Object.entries(counters.families).filter(([family]) => family.includes("search"));
     const calls = counters.requests - searches.reduce((sum, [, count]) => sum + count, 0);
     const refused = counters.statuses["429"] ?? 0;
@@ -92,11 +101,13 @@ function limits(): Promise<void> {
     report({
       bench: "push",
       case: "hubspot-limits",
+      latency_ms: latencyMs,
       n: records,
       written: counters.rows_written,
       calls,
       refused,
       seconds: rounded(seconds, 3),
+      records_per_second: Math.round(counters.rows_written / seconds),
       value: share,
       unit: "of the allowed calls",
       target: SHARE,
@@ -105,14 +116,14 @@ function limits(): Promise<void> {
   });
 }
 
-const CASES: Record<string, () => Promise<void>> = {
-  salesforce: () => speed("salesforce"),
-  hubspot: () => speed("hubspot"),
+const CASES: Record<string, (latencyMs: number) => Promise<void>> = {
+  salesforce: (latencyMs) => speed("salesforce", latencyMs),
+  hubspot: (latencyMs) => speed("hubspot", latencyMs),
   "hubspot-limits": limits,
 };
 
 for (const name of options.only) {
   const one = CASES[name];
   if (one === undefined) throw new Error(`There is no case "${name}"; there are ${Object.keys(CASES).join(", ")}.`);
-  await one();
+  for (const latency of options.latency) await one(Number(latency));
 }

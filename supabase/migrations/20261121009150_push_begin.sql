@@ -61,7 +61,8 @@ begin
         select $1, $2, t.id, $3
         from public.%I t
         where t.workspace_id = $3 and t.deleted_at is null and not exists (
-          select from private.crm_record_links l where l.record_id = t.id and l.config_id = $1 and l.entity_type = $2)
+          select from private.crm_record_links l
+          where l.record_id = t.id and l.config_id is not distinct from $1 and l.entity_type is not distinct from $2)
         order by t.created_at, t.id
         on conflict do nothing
       $sql$, v_merge.target) using v_merge.config_id, p_entity, v_merge.workspace_id;

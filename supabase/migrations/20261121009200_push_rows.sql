@@ -3,6 +3,8 @@
 -- Every look-up is a lateral subquery that is never flattened (offset 0), so that each row is found by its key. The outbox grows
 -- and drains faster than statistics follow, and a plan made for an empty one would compare every row with every other. For the
 -- same reason tables are not read from end to end (enable_seqscan); the costs that this pretends must not start the compiler (jit).
+-- Looked for by record, a row is compared with its connection in a way no index knows (is not distinct from): an index that
+-- begins with the connection would be walked from end to end for every record.
 
 -- action: create, update, delete, look_up (a create whose answer never came), wait (for the company or contact it belongs to),
 -- drop (nothing to do).
@@ -11,9 +13,9 @@ create type private.crm_push_row as (
   updated_at timestamptz, fields jsonb
 );
 
--- The next rows that are due, oldest first, or those of certain records.
+-- The next rows that are due, oldest first, without those in p_except; or those of certain records.
 create function private.crm_outbox_due(
-  p_context private.crm_push_context, p_records uuid[], p_after private.crm_outbox, p_limit int
+  p_context private.crm_push_context, p_records uuid[], p_except uuid[], p_after private.crm_outbox, p_limit int
 ) returns private.crm_outbox[]
 language plpgsql
 stable
@@ -34,7 +36,7 @@ begin
       from unnest(p_records) r (id)
       cross join lateral (
         select b as row from private.crm_outbox b
-        where b.record_id = r.id and b.config_id = v_merge.config_id and b.entity_type = v_merge.entity
+        where b.record_id = r.id and b.config_id is not distinct from v_merge.config_id and b.entity_type is not distinct from v_merge.entity
         offset 0
       ) o);
   end if;
@@ -43,6 +45,7 @@ begin
     from private.crm_outbox o
     where o.config_id = v_merge.config_id and o.entity_type = v_merge.entity and o.not_before <= clock_timestamp()
       and (o.not_before, o.version) > (coalesce(p_after.not_before, '-infinity'), coalesce(p_after.version, 0))
+      and o.record_id <> all (coalesce(p_except, '{}'))
     order by o.not_before, o.version
     limit p_limit);
 end
@@ -115,7 +118,8 @@ begin
     left join lateral (select t.* from public.%1$I t where t.id = d.record_id and t.workspace_id = ($2).workspace_id offset 0) t on true
     left join lateral (
       select l.* from private.crm_record_links l
-      where l.record_id = d.record_id and l.config_id = ($2).config_id and l.entity_type = ($2).entity offset 0
+      where l.record_id = d.record_id and l.config_id is not distinct from ($2).config_id and l.entity_type is not distinct from ($2).entity
+      offset 0
     ) l on true
     cross join lateral (
       select case
@@ -172,7 +176,7 @@ begin
     ) p
     cross join lateral (
       select from private.crm_outbox b
-      where b.record_id = p.parent_id and b.config_id = v_merge.config_id and b.entity_type = p.parent_entity
+      where b.record_id = p.parent_id and b.config_id is not distinct from v_merge.config_id and b.entity_type is not distinct from p.parent_entity
         and not b.dead and b.not_before < 'infinity'
       offset 0
     ) b
@@ -220,7 +224,7 @@ end
 $$;
 
 revoke execute on function
-  private.crm_outbox_due(private.crm_push_context, uuid[], private.crm_outbox, int), private.crm_same_field_sql(text, text),
+  private.crm_outbox_due(private.crm_push_context, uuid[], uuid[], private.crm_outbox, int), private.crm_same_field_sql(text, text),
   private.crm_pushable_fields(private.crm_push_context), private.crm_push_read(private.crm_push_context, private.crm_outbox[]),
   private.crm_outbox_waiting(private.crm_push_context, private.crm_push_row[]),
   private.crm_push_rows(private.crm_push_context, private.crm_outbox[])

@@ -45,7 +45,8 @@ begin
     from unnest(p_records, p_versions) r (id, version)
     cross join lateral (
       select b.ctid from private.crm_outbox b
-      where b.record_id = r.id and b.config_id = p_context.config_id and b.entity_type = p_context.entity and b.version = r.version
+      where b.record_id = r.id and b.config_id is not distinct from p_context.config_id and b.entity_type is not distinct from p_context.entity
+        and b.version = r.version
       for update skip locked
     ) o);
 end
@@ -103,9 +104,10 @@ end
 $$;
 
 -- Bounded, so that a long stretch with nothing to say neither outlives a statement's time nor keeps rows locked: "more" says
--- that the bound was hit. Rounds grow while they find little.
-create function private.crm_take_outbound(p_operation uuid, p_fence bigint, p_entity text, p_limit int, p_records uuid[] default null)
-returns jsonb
+-- that the bound was hit. Rounds grow while they find little. p_except: records that the same worker has taken and not settled.
+create function private.crm_take_outbound(
+  p_operation uuid, p_fence bigint, p_entity text, p_limit int, p_records uuid[] default null, p_except uuid[] default null
+) returns jsonb
 language plpgsql
 set search_path = ''
 as $$
@@ -123,11 +125,11 @@ begin
     return jsonb_build_object('items', private.crm_take_compensations(p_operation, p_entity, p_limit, p_records), 'more', false);
   end if;
   if p_records is not null then
-    v_due := private.crm_outbox_due(v_context, p_records, null, null);
+    v_due := private.crm_outbox_due(v_context, p_records, null, null, null);
     return jsonb_build_object('items', private.crm_take_round(v_context, v_due, cardinality(p_records)), 'more', false);
   end if;
   loop
-    v_due := private.crm_outbox_due(v_context, null, v_after, v_round);
+    v_due := private.crm_outbox_due(v_context, null, p_except, v_after, v_round);
     exit when v_due = '{}';
     v_found := jsonb_array_length(v_items);
     v_items := v_items || private.crm_take_round(v_context, v_due, p_limit - v_found);
@@ -147,16 +149,31 @@ begin
   if private.crm_review_part((v_context.merge).config_id, p_entity, (v_context.merge).target) > 0 then
     return jsonb_build_object('items', v_items, 'more', true);
   end if;
-  perform private.crm_push_total(v_context.merge, 0);
+  if coalesce(p_except, '{}') = '{}' then
+    perform private.crm_push_total(v_context.merge, 0);
+  end if;
   return jsonb_build_object('items', v_items, 'more', false);
 end
 $$;
-comment on function private.crm_take_outbound(uuid, bigint, text, int, uuid[]) is
+comment on function private.crm_take_outbound(uuid, bigint, text, int, uuid[], uuid[]) is
   'What is to be written to the CRM next: {"items": at most p_limit, "more": bool}. Nothing is due when there are no items and more is false; more says that the call looked at as much as one may. The same items come again until they are settled.';
+
+-- Whether a look at the CRM brought nothing new: then what was taken before it stands, and there is nothing to merge.
+create function private.crm_push_unchanged(p_operation uuid, p_fence bigint, p_entity text, p_records jsonb) returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_operation public.crm_sync_operations := private.crm_check_fence(p_operation, p_fence);
+begin
+  return private.crm_merge_read(
+    private.crm_merge_settings(v_operation.config_id, p_entity, p_operation, v_operation.started_at), p_records) = '{}';
+end
+$$;
 
 revoke execute on function
   private.crm_push_items(private.crm_push_context, private.crm_push_row[], timestamptz),
   private.crm_lock_outbox(private.crm_merge_context, uuid[], bigint[]),
   private.crm_take_round(private.crm_push_context, private.crm_outbox[], int),
-  private.crm_take_outbound(uuid, bigint, text, int, uuid[])
+  private.crm_take_outbound(uuid, bigint, text, int, uuid[], uuid[]), private.crm_push_unchanged(uuid, bigint, text, jsonb)
   from public, anon, authenticated, service_role;

@@ -107,13 +107,14 @@ begin
       from unnest(v_answers) a
       cross join lateral (
         select b.* from private.crm_outbox b
-        where b.record_id = a.key and b.config_id = v_merge.config_id and b.entity_type = v_merge.entity
+        where b.record_id = a.key and b.config_id is not distinct from v_merge.config_id and b.entity_type is not distinct from v_merge.entity
         offset 0
       ) o
       -- Nobody is waited for: who is writing to the row is editing the record, which gives it a new version.
       left join lateral (
         select true as is_locked from private.crm_outbox b
-        where b.record_id = a.key and b.config_id = v_merge.config_id and b.entity_type = v_merge.entity and b.version = a.version
+        where b.record_id = a.key and b.config_id is not distinct from v_merge.config_id and b.entity_type is not distinct from v_merge.entity
+          and b.version = a.version
         for update skip locked
       ) k on true
       where a.version > o.settled
@@ -125,7 +126,7 @@ begin
       from rows r
       left join lateral (
         select k.crm_record_id, k.base from private.crm_record_links k
-        where k.record_id = r.key and k.config_id = v_merge.config_id and k.entity_type = v_merge.entity
+        where k.record_id = r.key and k.config_id is not distinct from v_merge.config_id and k.entity_type is not distinct from v_merge.entity
           and (k.crm_deleted_at is null or k.deleted_by is distinct from 'app')
         offset 0
       ) l on true

@@ -1,15 +1,41 @@
 -- Push, keep: what the answers leave behind with the records: links with their base, the journal, what a deal shows of itself.
 
+-- Locks the links of some records, each found by its key, and answers where they are. Joined with the results at once, links
+-- would be compared with results one by one where statistics know nothing of a table that has just been filled.
+create function private.crm_lock_links(p_context private.crm_merge_context, p_records uuid[]) returns tid[]
+language plpgsql
+set search_path = ''
+set enable_seqscan = off
+set jit = off
+as $$
+begin
+  return array(
+    select l.ctid
+    from unnest(p_records) r (id)
+    cross join lateral (
+      select k.ctid from private.crm_record_links k
+      where k.record_id = r.id and k.config_id is not distinct from p_context.config_id and k.entity_type is not distinct from p_context.entity
+      for update
+    ) l);
+end
+$$;
+
 -- A record that was deleted here and restored leaves its old link behind.
 create function private.crm_settle_links(p_context private.crm_merge_context, p_results private.crm_push_result[]) returns void
-language sql
+language plpgsql
 set search_path = ''
+-- Links are written where they were locked.
+set enable_seqscan = off
+set jit = off
 as $$
+declare
+  v_links tid[];
+begin
+  v_links := private.crm_lock_links(p_context, array(
+    select r.record_id from unnest(p_results) r where r.action in ('create', 'look_up') and r.outcome in ('written', 'linked')));
   delete from private.crm_record_links l
   using unnest(p_results) r
-  where r.action in ('create', 'look_up') and r.outcome in ('written', 'linked')
-    and l.record_id = r.record_id and l.config_id = p_context.config_id and l.entity_type = p_context.entity
-    and l.crm_deleted_at is not null and l.crm_record_id <> r.crm_id;
+  where l.ctid = any (v_links) and l.record_id = r.record_id and l.crm_deleted_at is not null and l.crm_record_id <> r.crm_id;
 
   -- What the CRM has of a record that was there already is not known: the next fetch compares all of it.
   insert into private.crm_record_links as l (config_id, entity_type, crm_record_id, record_id, workspace_id, base, shown, merged_at)
@@ -21,20 +47,22 @@ as $$
   set base = l.base || excluded.base, shown = l.shown - array(select jsonb_object_keys(excluded.base)) || excluded.shown,
     merged_at = coalesce(excluded.merged_at, l.merged_at), crm_deleted_at = null, deleted_by = null, updated_at = now();
 
+  v_links := private.crm_lock_links(p_context, array(
+    select r.record_id from unnest(p_results) r
+    where r.action = 'update' and r.outcome = 'written' or r.action = 'delete' and r.outcome in ('written', 'gone')));
   update private.crm_record_links l
   set base = l.base || r.sent, shown = l.shown - array(select jsonb_object_keys(r.sent)) || r.shown,
     merged_at = greatest(l.merged_at, r.updated_at),
     app_edited_at = case when r.is_partial then coalesce(l.app_edited_at, r.updated_at) when l.has_conflict then l.app_edited_at end,
     updated_at = now()
   from unnest(p_results) r
-  where r.action = 'update' and r.outcome = 'written'
-    and l.config_id = p_context.config_id and l.entity_type = p_context.entity and l.crm_record_id = r.crm_id and l.record_id = r.record_id;
+  where l.ctid = any (v_links) and l.crm_record_id = r.crm_id and l.record_id = r.record_id and r.action = 'update' and r.outcome = 'written';
 
   update private.crm_record_links l
   set crm_deleted_at = now(), deleted_by = 'app', updated_at = now()
   from unnest(p_results) r
-  where r.action = 'delete' and r.outcome in ('written', 'gone')
-    and l.config_id = p_context.config_id and l.entity_type = p_context.entity and l.crm_record_id = r.crm_id and l.record_id = r.record_id;
+  where l.ctid = any (v_links) and l.crm_record_id = r.crm_id and l.record_id = r.record_id and r.action = 'delete';
+end
 $$;
 
 -- The CRM does not know these records any more: deleted, or merged into others. Which of the two, only a look says, so they are
@@ -125,7 +153,7 @@ end
 $$;
 
 revoke execute on function
-  private.crm_settle_links(private.crm_merge_context, private.crm_push_result[]),
+  private.crm_lock_links(private.crm_merge_context, uuid[]), private.crm_settle_links(private.crm_merge_context, private.crm_push_result[]),
   private.crm_settle_gone(private.crm_push_context, private.crm_push_result[]),
   private.crm_settle_journal(private.crm_merge_context, private.crm_push_result[]),
   private.crm_settle_deals(private.crm_merge_context, private.crm_push_result[])

@@ -116,7 +116,7 @@ begin
         from children c
         cross join lateral (
           select b.record_id from private.crm_outbox b
-          where b.record_id = c.id and b.config_id = $2 and b.entity_type = $4 and not b.dead and b.not_before > now()
+          where b.record_id = c.id and b.config_id is not distinct from $2 and b.entity_type is not distinct from $4 and not b.dead and b.not_before > now()
           for update skip locked
         ) o
       ),

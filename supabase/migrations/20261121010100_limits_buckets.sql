@@ -38,7 +38,7 @@ insert into private.crm_engine_settings (name, value, about) values
 -- Takes up to so many calls from the bucket of a family. wait_ms is until the first of them, the others follow at spacing_ms; each
 -- may be late by tolerance_ms. None granted: wait_ms says when to ask again.
 create function private.crm_take_from_bucket(p_config uuid, p_provider text, p_family text, p_wanted int, p_now timestamptz)
-returns table (granted int, wait_ms int, spacing_ms numeric, tolerance_ms numeric)
+returns table (granted int, wait_ms int, spacing_ms numeric, tolerance_ms numeric, bucket text)
 language plpgsql
 set search_path = ''
 as $$
@@ -48,12 +48,13 @@ declare
   v_granted int;
 begin
   select * into v_limit from private.crm_call_limits l where l.crm_provider = p_provider and l.family = p_family;
+  bucket := coalesce(v_limit.bucket, 'calls');
   insert into private.crm_buckets (config_id, bucket, next_at)
-  values (p_config, coalesce(v_limit.bucket, 'calls'), p_now)
-  on conflict (config_id, bucket) do nothing;
+  values (p_config, crm_take_from_bucket.bucket, p_now)
+  on conflict on constraint crm_buckets_pkey do nothing;
   select greatest(b.next_at, p_now) into v_next
   from private.crm_buckets b
-  where b.config_id = p_config and b.bucket = coalesce(v_limit.bucket, 'calls')
+  where b.config_id = p_config and b.bucket = crm_take_from_bucket.bucket
   for update;
 
   wait_ms := ceil(extract(epoch from v_next - p_now) * 1000);
@@ -64,7 +65,7 @@ begin
   if v_granted > 0 then
     update private.crm_buckets b
     set next_at = v_next + make_interval(secs => (v_granted * spacing_ms / 1000)::double precision)
-    where b.config_id = p_config and b.bucket = coalesce(v_limit.bucket, 'calls');
+    where b.config_id = p_config and b.bucket = crm_take_from_bucket.bucket;
   end if;
   granted := v_granted;
   return next;

@@ -102,7 +102,7 @@ $$;
 create function private.crm_take_calls(
   p_config uuid, p_provider text, p_family text, p_purpose text, p_wanted int, p_report jsonb default null,
   p_now timestamptz default clock_timestamp()
-) returns table (granted int, wait_ms int, spacing_ms numeric, tolerance_ms numeric, until timestamptz)
+) returns table (granted int, wait_ms int, spacing_ms numeric, tolerance_ms numeric, bucket text, until timestamptz)
 language plpgsql
 set search_path = ''
 as $$
@@ -124,7 +124,7 @@ begin
       update private.crm_quotas q
       set day_limit = v_quota.day_limit, day_left = v_quota.day_left, counted = v_quota.counted, as_of = v_quota.as_of
       where q.config_id = p_config;
-      return query select 0, 0, 0::numeric, 0::numeric, v_returns_at;
+      return query select 0, 0, 0::numeric, 0::numeric, p_family, v_returns_at;
       return;
     end if;
     -- Worth asking: one call, and a longer pause if that is too early.
@@ -135,7 +135,7 @@ begin
     v_quota.probes := 0;
   end if;
 
-  select b.granted, b.wait_ms, b.spacing_ms, b.tolerance_ms into granted, wait_ms, spacing_ms, tolerance_ms
+  select b.granted, b.wait_ms, b.spacing_ms, b.tolerance_ms, b.bucket into granted, wait_ms, spacing_ms, tolerance_ms, bucket
   from private.crm_take_from_bucket(p_config, p_provider, p_family, least(p_wanted, v_left), p_now) b;
   update private.crm_quotas q
   set day_limit = v_quota.day_limit, day_left = v_quota.day_left, counted = v_quota.counted + granted, as_of = v_quota.as_of,

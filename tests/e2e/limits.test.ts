@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { bench } from "../support/bench.ts";
 import { eventually } from "../support/eventually.ts";
 import { connect, control, newWorld, openSql, sync, type World } from "../support/world.ts";
 
@@ -70,6 +71,41 @@ describe("the calls of a day", () => {
     await control("hubspot", "knobs", { dailyQuota: null });
     // Midnight.
     await sql`update private.crm_quotas set as_of = as_of - interval '1 day' where config_id = ${config}`;
+    await wakeUp(paused.id);
+    await eventually("the run to end", async () => ((await statusOf(paused.id)) === "completed" ? true : null));
+  });
+});
+
+describe("calls that take long", () => {
+  it("too many of them in a Salesforce org, whoever makes them: the run waits half a minute and goes on by itself", async () => {
+    const other = await newWorld();
+    const config = await connect(other, "salesforce");
+    await control("salesforce", "reset", { data: false });
+    const { access_token } = await control<{ access_token: string }>("salesforce", "tokens", { action: "issue" });
+    await control("salesforce", "knobs", { latencyMs: 1_500, longRequests: { most: 1, afterMs: 20 } });
+    // Another app's long reports, one or the other of them at any time.
+    const headers = { authorization: `Bearer ${access_token}` };
+    const slow = () => fetch(`${bench().salesforceUrl}/services/data/v62.0/limits`, { headers });
+    let going = true;
+    const others = [0, 500, 1_000].map(async (ms) => {
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      while (going) await slow();
+    });
+    const paused = await sync(other, config);
+    going = false;
+    await Promise.all(others);
+    expect(paused.status).toBe("paused");
+    expect(paused.error_message).toMatch(/too many long requests of this org. The sync goes on in half a minute/);
+    await control("salesforce", "knobs", { latencyMs: 0, longRequests: null });
+    const [state] = await sql<{ seconds: number; held: number }[]>`
+      select extract(epoch from s.resume_at - clock_timestamp())::float8 as seconds,
+        extract(epoch from b.next_at - clock_timestamp())::float8 as held
+      from private.crm_operation_state s, private.crm_buckets b
+      where s.operation_id = ${paused.id} and b.config_id = ${config} and b.bucket = 'calls'`;
+    expect(state?.seconds).toBeLessThan(50);
+    expect(state?.held).toBeGreaterThan(5);
+    // Half a minute later.
+    await sql`update private.crm_buckets set next_at = clock_timestamp() where config_id = ${config}`;
     await wakeUp(paused.id);
     await eventually("the run to end", async () => ((await statusOf(paused.id)) === "completed" ? true : null));
   });

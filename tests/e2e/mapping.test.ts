@@ -206,7 +206,7 @@ describe.each<Provider>(["salesforce", "hubspot"])("mapping fields of %s", (prov
     expect(fieldOf(shown?.pull, "custom_fields.bad")?.error?.code).toBe("transform_failed");
     // A mapping with a transform is read only, so nothing of it would be sent.
     expect(fieldOf(shown?.push, "custom_fields.site")).toBeUndefined();
-    const both = { crm_field: names.website, app_field: "custom_fields.site", sync_direction: "bidirectional" };
+    const both = { crm_field: account.website, app_field: "custom_fields.site", sync_direction: "bidirectional" };
     const refused = await preview({ mappings: [{ ...both, transform_function: "value.length" }] });
     expect([refused.status, JSON.stringify(refused.body)]).toEqual([
       422,

@@ -97,6 +97,19 @@ describe("knobs", () => {
     expect([fresh.status, fresh.headers.get("X-HubSpot-RateLimit-Remaining")]).toEqual([200, "109"]);
   });
 
+  it("longRequests refuses a call while too many others take long, and takes it once they have ended", async () => {
+    const { mock, token } = await salesforce({ knobs: { latencyMs: 300, longRequests: { most: 2, afterMs: 100 } } });
+    const slow = [call(token, limits(mock.url)), call(token, limits(mock.url))];
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const refused = await call(token, limits(mock.url));
+    expect([refused.status, await refused.json()]).toEqual([
+      403,
+      [{ message: "ConcurrentPerOrgLongTxn Limit exceeded.", errorCode: "REQUEST_LIMIT_EXCEEDED" }],
+    ]);
+    expect((await Promise.all(slow)).map(({ status }) => status)).toEqual([200, 200]);
+    expect(await statuses(token, limits(mock.url), 1)).toEqual([200]);
+  });
+
   it("tells rate headers although no limit is enforced", async () => {
     const { mock, token } = await hubspot();
     expect(await statuses(token, contacts(mock.url), 120)).toEqual(Array(120).fill(200));

@@ -263,7 +263,26 @@ insert into crm_companies (workspace_id, name) select w.id, 'Co ' || lpad(n::tex
 update private.crm_outbox o set not_before = now() - interval '1 hour' + c.name::text::interval from (select id, substr(name, 4) || ' s' as name from crm_companies where name like 'Co 0%') c where o.record_id = c.id;
 select is(pg_temp.take('accounts', lim => 3) #>> '{}' like '%Co 001%Co 002%Co 003%', true, 'oldest first');
 select is((select count(*) from outbox where intent_at is not null), 3::bigint, 'and no more than asked for');
+select results_eq($$ select array_agg(i #>> '{match,name}') from run r, jsonb_array_elements(private.crm_take_outbound(r.operation, r.fence, 'accounts', 2, null,
+    array(select id from crm_companies where name in ('Co 001', 'Co 003'))) -> 'items') i where r.name = 'crm' $$,
+  $$ values (array['Co 002', 'Co 004']) $$, 'without those that are under way');
 select is(jsonb_array_length(pg_temp.take('accounts', records => array(select id from crm_companies where name in ('Co 001', 'Co 009') and workspace_id = (select id from w)))), 2, 'certain records come when asked for');
+
+-- A look that brings nothing new
+create function pg_temp.unchanged(vals jsonb, more jsonb default '{}') returns boolean language sql as $$
+  select private.crm_push_unchanged(r.operation, r.fence, 'contacts', pg_temp.record('C90', vals, more)) from run r where r.name = 'crm'
+$$;
+select pg_temp.merge('contacts', pg_temp.record('C90', '{"last_name": "Ninety", "title": "Chief"}'));
+update crm_contacts set title = 'Ours' where last_name = 'Ninety';
+select is(pg_temp.unchanged('{"last_name": "Ninety", "title": "Chief"}'), true, 'the CRM shows what it showed before: ours stands as it was taken');
+select is(pg_temp.unchanged('{"title": "Chief"}'), true, 'what was not read says nothing');
+select is(pg_temp.unchanged('{"last_name": "Ninety", "title": "Theirs"}'), false, 'an edit there');
+select is(pg_temp.unchanged('{"last_name": "Ninety", "title": "Chief"}', '{"company": "A1"}'), false, 'a relation there');
+select is(pg_temp.unchanged('{}', '{"deleted": true}'), false, 'a deletion there');
+update private.crm_record_links set has_conflict = true where crm_record_id = 'C90';
+select is(pg_temp.unchanged('{"last_name": "Ninety", "title": "Chief"}'), false, 'and a conflict, which the merge may close');
+select throws_ok($$ select private.crm_push_unchanged(operation, fence - 1, 'contacts', '[]') from run $$, 'PC007', null, 'a worker that lost its lease is told so');
+
 select is(pg_temp.try_as('owner', $$ select count(*) from private.crm_outbox $$), '42501', 'nobody reads the outbox from outside');
 select throws_ok($$ select private.crm_take_outbound(operation, fence - 1, 'accounts', 1) from run $$, 'PC007', null, 'a worker that lost its lease takes nothing');
 select throws_ok($$ select private.crm_take_outbound(operation, fence, 'leads', 1) from run $$, 'PC004', null, 'there are three entities');

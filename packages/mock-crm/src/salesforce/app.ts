@@ -3,6 +3,7 @@ import { classifyBy } from "../shared/counters.ts";
 import type { Random } from "../shared/random.ts";
 import { traffic } from "../shared/traffic.ts";
 import { SalesforceError } from "./errors.ts";
+import { longRequests } from "./long-requests.ts";
 import type { Org, SalesforceEnv } from "./org.ts";
 import { changeRoutes } from "./routes/changes.ts";
 import { collectionRoutes } from "./routes/collections.ts";
@@ -19,6 +20,7 @@ const DATA = "/services/data/:version{v\\d+\\.\\d}";
 export function salesforceApp(org: Org, random: Random): Hono<SalesforceEnv> {
   const app = new Hono<SalesforceEnv>({ strict: false });
   const { knobs, counters } = org;
+  app.use(longRequests(org));
   app.use(traffic({ knobs, counters, random, classify: classifyBy(SALESFORCE_CLASSES), serverError }));
   app.onError(answerError);
   app.notFound((context) =>
@@ -60,10 +62,10 @@ function session(org: Org): MiddlewareHandler<SalesforceEnv> {
 
 function quota(org: Org): MiddlewareHandler<SalesforceEnv> {
   return async (context, next) => {
-    if (org.knobs.next429 > 0) {
-      org.knobs.next429 -= 1;
+    const isNext = org.knobs.next429 > 0;
+    if (isNext) org.knobs.next429 -= 1;
+    if (isNext || context.get("isCrowded"))
       throw new SalesforceError("REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded.", 403);
-    }
     if (!org.quota.take()) throw new SalesforceError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", 403);
     await next();
     const { Max, Remaining } = limits(org).DailyApiRequests;

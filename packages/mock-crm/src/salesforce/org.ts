@@ -28,7 +28,7 @@ export interface Org {
   origin: () => string;
 }
 
-export type SalesforceEnv = MockEnv & { Variables: { token: AccessToken } };
+export type SalesforceEnv = MockEnv & { Variables: { token: AccessToken; isCrowded: boolean } };
 
 /** "/services/data/v62.0" of the request at hand. */
 export function apiBase(context: Context<SalesforceEnv>): string {

@@ -13,6 +13,12 @@ export const knobsSchema = z.strictObject({
     .describe("objects, as the CRM names them, that the connected user may read and not change"),
   dailyQuota: z.int().min(0).nullable().describe("data calls per rolling day, null for no quota"),
   rateLimits: z.boolean().describe("HubSpot: 110 calls in 10 s and 5 searches in 1 s"),
+  longRequests: z
+    .strictObject({ most: z.int().positive(), afterMs: z.number().min(0) })
+    .nullable()
+    .describe(
+      "Salesforce: how many calls may take longer than that at one time (really 25 and 20 s, 5 in a trial org)",
+    ),
   tokenLifeSeconds: z.number().positive().describe("life of an access token"),
   rotateRefreshTokens: z.boolean().describe("a refresh hands out a new refresh token and kills the old one"),
   consent: z.enum(["auto", "deny"]).describe("what the person at the consent page does"),
@@ -37,6 +43,7 @@ export const DEFAULT_KNOBS: Knobs = {
   down: "no",
   dailyQuota: null,
   rateLimits: false,
+  longRequests: null,
   tokenLifeSeconds: 1800,
   rotateRefreshTokens: false,
   consent: "auto",

@@ -197,6 +197,7 @@ export function fakeProvider(overrides: Partial<CrmProvider> = {}): CrmProvider 
     count: async () => 0,
     readPage: unused,
     batch: { fetch: 100, write: 100 },
+    atOnce: { batches: 1, writes: 1 },
     lookUpLagMs: 0,
     fetchRecords: unused,
     createRecords: unused,

@@ -63,6 +63,20 @@ describe.each(SUBJECTS)("writing with the $id provider", (subject: Subject) => {
 
   const byKey = (results: WriteResult[]) => new Map(results.map((result) => [result.key, result]));
 
+  describe("fetching by id", () => {
+    it("a whole batch in as few calls as there can be, where relations may come as they come", async () => {
+      const writes = Array.from({ length: provider.batch.fetch }, (_, at) => contact(String(at)));
+      const ids = (await create(writes)).map(({ id }) => id ?? "");
+      await fetchAll(ids.slice(0, 1));
+      const { requests: before } = mock.control.counters();
+      const request = { entity: "contacts", ids, fields: [nameField], relations: "as they come" } as const;
+      const found = await provider.fetchRecords(session, request);
+      expect(found.map(({ id }) => id).sort()).toEqual([...ids].sort());
+      expect(found.every(({ company }) => company === undefined || company === null)).toBe(true);
+      expect(mock.control.counters().requests - before).toBe(1);
+    });
+  });
+
   describe("creating", () => {
     it("says for each record which one it became, whatever the order of the answers", async () => {
       const results = await create(["a", "b", "c"].map((key) => contact(key)));

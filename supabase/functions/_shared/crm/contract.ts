@@ -96,6 +96,8 @@ export interface CallReport {
   dailyLimit?: number;
   /** Calls that are left in the short window. */
   windowRemaining?: number;
+  /** It turned the call away for there being too many. */
+  isTooMany?: boolean;
   retryAfterMs?: number;
 }
 
@@ -248,6 +250,8 @@ export interface CrmProvider {
   readPage(session: CrmSession, request: ReadRequest): Promise<ReadPage>;
   /** Most records per fetch, create, update and delete call below. */
   readonly batch: { fetch: number; write: number };
+  /** How many batches may be under way at one time, and how many of them may be writing. */
+  readonly atOnce: { batches: number; writes: number };
   /** How long a new record may stay invisible to `lookUp`. */
   readonly lookUpLagMs: number;
   /**

@@ -7,6 +7,8 @@ export interface FetchRequest {
   entity: EntityType;
   ids: readonly string[];
   fields: readonly string[];
+  /** "as they come": company and contact may be left out where they would take a call of their own. */
+  relations?: "as they come";
 }
 
 /** What is to be set on one record of the CRM. Absent parts are left alone; null clears. */

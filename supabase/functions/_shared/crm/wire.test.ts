@@ -147,7 +147,7 @@ describe("the gate before every call", () => {
     expect(entered).toEqual(["search", "search", "search"]);
     expect(reports).toEqual([
       { family: "search", status: 503, windowRemaining: 2 },
-      { family: "search", status: 429, windowRemaining: 0, retryAfterMs: 1000 },
+      { family: "search", status: 429, isTooMany: true, windowRemaining: 0, retryAfterMs: 1000 },
       { family: "search", status: 200, windowRemaining: 9 },
     ]);
   });

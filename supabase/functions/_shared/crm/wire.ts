@@ -95,8 +95,15 @@ function reportOf(
   { limits, deps }: WireOptions,
 ): CallReport {
   const told = parseRetryAfter(headers["retry-after"], deps.now());
-  const retryAfterMs = refusal?.kind === "rate_limited" ? refusal.retryAfterMs : told;
-  return { family, status, ...limits?.(headers), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  const isTooMany = refusal?.kind === "rate_limited";
+  const retryAfterMs = isTooMany ? refusal.retryAfterMs : told;
+  return {
+    family,
+    status,
+    ...limits?.(headers),
+    ...(isTooMany ? { isTooMany } : {}),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
 }
 
 /** Too many calls: then this one did nothing, whatever it was. */

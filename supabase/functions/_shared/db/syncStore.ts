@@ -1,7 +1,7 @@
 import type { SyncStore } from "../sync/store.ts";
 import { callStore } from "./sql/calls.ts";
 import { incrementalCursor, mergePage, upsertOwners } from "./sql/merge.ts";
-import { beginPush, dueDirty, settleDirty, settleOutbound, takeOutbound } from "./sql/outbound.ts";
+import { beginPush, dueDirty, isUnchanged, settleDirty, settleOutbound, takeOutbound } from "./sql/outbound.ts";
 import { planPage, planPush } from "./sql/plan.ts";
 import { claim, finish, handOver, keepCheckpoint, noteError, renew, setTotals } from "./sql/run.ts";
 import { connectionFailed } from "./sql/tokens.ts";
@@ -26,7 +26,8 @@ export function syncStore(db: Db): SyncStore {
     dueDirty: (run, entity, limit) => dueDirty(db, run, entity, limit),
     settleDirty: (run, entity, done) => settleDirty(db, run, entity, done),
     beginPush: (run, entity) => beginPush(db, run, entity),
-    takeOutbound: (run, entity, limit, records) => takeOutbound(db, run, entity, limit, records),
+    takeOutbound: (run, entity, limit, which) => takeOutbound(db, run, entity, limit, which),
+    isUnchanged: (run, entity, records) => isUnchanged(db, run, entity, records),
     settleOutbound: (run, entity, results) => settleOutbound(db, run, entity, results),
     undoPage: (run, limit) => undoPage(db, run, limit),
     incrementalCursor: (config, entity) => incrementalCursor(db, config, entity),

@@ -17,15 +17,20 @@ export async function keepPlace(
   entity: EntityType,
   progress: "made" | "none",
 ): Promise<void> {
-  const before = slice.checkpoint?.slice ?? 0;
+  const { checkpoint: last, claim, partial } = slice;
   const checkpoint: Checkpoint = {
     phase,
     entity,
     cursor: null,
     entity_done: false,
-    slice: progress === "made" ? slice.claim.slice : before,
-    partial: slice.partial,
+    slice: progress === "made" ? claim.slice : (last?.slice ?? 0),
+    partial,
   };
+  if (isSamePlace(last, checkpoint)) return;
   await slice.deps.store.keepCheckpoint(slice.run, checkpoint);
   slice.checkpoint = checkpoint;
+}
+
+function isSamePlace(last: Checkpoint | null, { phase, entity, slice, partial }: Checkpoint): boolean {
+  return last?.phase === phase && last.entity === entity && last.slice === slice && last.partial === partial;
 }

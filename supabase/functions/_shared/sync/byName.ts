@@ -1,4 +1,4 @@
-import type { CrmRecord } from "../crm/contract.ts";
+import type { CrmRecord, FetchRequest } from "../crm/contract.ts";
 import type { MappingPlan, MergeRecord, Rejection } from "./mapping/plan.ts";
 import { added, mergeBatch } from "./mergeBatch.ts";
 import { mapAll } from "./plan.ts";
@@ -13,24 +13,40 @@ export interface Named {
   found: Map<string, CrmRecord>;
   /** Records that do not fit here, by id. */
   rejected: Map<string, Rejection>;
+  page: Page;
+}
+
+/** Fetches records by id and merges them, wherever the run's reader is. */
+export async function mergeByName(
+  slice: Slice,
+  plan: MappingPlan,
+  ids: readonly string[],
+  wanted: Wanted,
+): Promise<void> {
+  const { page } = await readByName(slice, plan, ids, { wanted });
+  await mergeNamedPage(slice, page);
+}
+
+export interface HowToRead extends Pick<FetchRequest, "relations"> {
+  wanted?: Wanted;
 }
 
 /**
- * Fetches records by id and merges them, wherever the run's reader is.
+ * Fetches records by id, as a page to be merged.
  *
  * An id that the CRM does not know (any more) counts as deleted there: purged from its bin, or no longer shown to the user who
  * connected. We cannot tell which, so it gets no more than any deletion does: the link is marked, and our record goes only
  * where the connection says so. Of a record that was never linked the merge knows nothing and does nothing; one that is
  * seen again is alive again.
  */
-export async function mergeByName(
+export async function readByName(
   slice: Slice,
   plan: MappingPlan,
   ids: readonly string[],
-  wanted: Wanted = EVERYTHING,
+  { wanted = EVERYTHING, relations }: HowToRead = {},
 ): Promise<Named> {
   const crmFields = [...new Set([...plan.crmFields, ...wanted.fields])];
-  const found = await fetchByName(slice, { entity: plan.entity, crmFields }, ids);
+  const found = await fetchByName(slice, { entity: plan.entity, crmFields }, ids, relations);
   const { records, rejected } = mapAll(plan, [...found.values()]);
   const now = slice.deps.now().toISOString();
   const gone = ids
@@ -44,11 +60,14 @@ export async function mergeByName(
     checkpoint: null,
     cursor: null,
   };
+  return { found, rejected: new Map(rejected.map((one) => [one.crm_id, one])), page };
+}
+
+export async function mergeNamedPage(slice: Slice, page: Page): Promise<void> {
   const began = slice.deps.now().getTime();
   const counts = await mergeBatch(slice, page, null);
   slice.mergeMs += slice.deps.now().getTime() - began;
   slice.counts = added(slice.counts, counts);
-  return { found, rejected: new Map(rejected.map((one) => [one.crm_id, one])) };
 }
 
 /** What the connection's filter leaves out is for the merge to know: only the database can tell whether it is linked. */
@@ -64,10 +83,11 @@ export async function fetchByName(
   slice: Slice,
   { entity, crmFields }: Pick<MappingPlan, "entity" | "crmFields">,
   ids: readonly string[],
+  relations?: FetchRequest["relations"],
 ): Promise<Map<string, CrmRecord>> {
   const found = new Map<string, CrmRecord>();
   for (const part of chunks(ids, slice.crm.batch.fetch)) {
-    const request = { entity, ids: part, fields: crmFields };
+    const request = { entity, ids: part, fields: crmFields, relations };
     const fetch = () => slice.session.use((one) => slice.crm.fetchRecords(one, request));
     for (const record of await patiently(waiting(slice), fetch)) found.set(record.id, record);
     slice.recordsRead += part.length;

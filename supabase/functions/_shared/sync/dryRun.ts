@@ -25,6 +25,7 @@ function planning(store: SyncStore): SyncStore {
     settleDirty: writes("settle what was fetched"),
     beginPush: writes("begin to push"),
     takeOutbound: writes("take what is to be pushed"),
+    isUnchanged: writes("look at what is to be pushed"),
     settleOutbound: writes("settle what was pushed"),
   };
 }

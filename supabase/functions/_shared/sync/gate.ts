@@ -21,6 +21,8 @@ export interface CallGrant {
   wait_ms: number;
   spacing_ms: number;
   tolerance_ms: number;
+  /** Families of one bucket share their calls. */
+  bucket: string;
   /** The quota of the day is gone for this purpose, until then (ISO). */
   until: string | null;
 }
@@ -55,7 +57,7 @@ const LARGEST_LOT = 25;
 /** Lots in a row that were used up before a larger one is asked for. */
 const LOTS_BEFORE_MORE = 4;
 
-/** Times (ms) at which calls of one family may go out. */
+/** Times (ms) at which calls of one bucket may go out. */
 interface Lot {
   times: number[];
   toleranceMs: number;
@@ -64,11 +66,13 @@ interface Lot {
 }
 
 export function openGate(deps: GateDeps, provider: ProviderId, purpose: CallPurpose): Gate {
-  /** By family and purpose: a turn that was granted for changes is no turn for a first reading. */
+  /** By bucket and purpose: a turn that was granted for changes is no turn for a first reading. */
   const lots = new Map<string, Lot>();
-  const key = (family: CallFamily) => `${family} ${gate.purpose}`;
-  /** One asks the database, the others of its family wait for what it brings. */
-  const queues = new Map<CallFamily, Promise<unknown>>();
+  /** Known with a family's first lot. */
+  const buckets = new Map<CallFamily, string>();
+  const key = (family: CallFamily) => `${buckets.get(family) ?? family} ${gate.purpose}`;
+  /** One asks the database, the others wait for what it brings. */
+  let queue: Promise<unknown> = Promise.resolve();
   let news: CallNews | null = null;
   let telling: Promise<void> = Promise.resolve();
   const sizes = new Map<string, LotSize>();
@@ -80,24 +84,25 @@ export function openGate(deps: GateDeps, provider: ProviderId, purpose: CallPurp
     const told = news;
     news = null;
     const size = nextSize(sizes.get(key(family)), lots.get(key(family)));
-    sizes.set(key(family), size);
     const grant = await deps.store.take({ family, purpose: gate.purpose, wanted: size.wanted, news: told });
     if (grant.until !== null) throw quotaGone(provider, gate.purpose, grant.until);
     if (grant.granted === 0 || grant.wait_ms > deps.remainingMs()) throw tooFarOff(provider, grant.wait_ms);
     const first = deps.now().getTime() + grant.wait_ms;
     const times = Array.from({ length: grant.granted }, (_, index) => first + index * grant.spacing_ms);
-    lots.set(key(family), { times: times.slice(1), toleranceMs: grant.tolerance_ms, used: 1, lost: 0 });
+    buckets.set(family, grant.bucket);
+    sizes.set(key(family), size);
+    const left = lots.get(key(family))?.times ?? [];
+    lots.set(key(family), {
+      times: [...left, ...times.slice(1)],
+      toleranceMs: grant.tolerance_ms,
+      used: 1,
+      lost: 0,
+    });
     return first;
   };
   const turn = (family: CallFamily): Promise<number> => {
-    const mine = (queues.get(family) ?? Promise.resolve()).then(() => {
-      const known = nextOf(lots.get(key(family)), deps.now().getTime());
-      return known ?? takeLot(family);
-    });
-    queues.set(
-      family,
-      mine.catch(() => {}),
-    );
+    const mine = queue.then(() => nextOf(lots.get(key(family)), deps.now().getTime()) ?? takeLot(family));
+    queue = mine.catch(() => {});
     return mine;
   };
 
@@ -162,10 +167,10 @@ function nextSize(size: LotSize = { wanted: LARGEST_LOT, usedUp: 0 }, last?: Lot
 /** A longer wait is about the day, not about the moment: the failure itself tells of that, and when the day ends. */
 const LONGEST_WINDOW_MS = 60_000;
 
-function asNews({ family, status, dailyRemaining, dailyLimit, retryAfterMs }: CallReport): CallNews | null {
+function asNews({ family, isTooMany, dailyRemaining, dailyLimit, retryAfterMs }: CallReport): CallNews | null {
   const daily = { daily_left: dailyRemaining, daily_limit: dailyLimit };
   const momentary = (retryAfterMs ?? 0) <= LONGEST_WINDOW_MS;
-  if (status === 429 && momentary) return { family, ...daily, too_many: true, retry_after_ms: retryAfterMs };
+  if (isTooMany && momentary) return { family, ...daily, too_many: true, retry_after_ms: retryAfterMs };
   return dailyRemaining === undefined ? null : { family, ...daily };
 }
 

@@ -1,6 +1,6 @@
 import type { EntityType, ProviderId } from "../crm/contract.ts";
 import type { MergeCounts, OwnerRow, StoredHighWater } from "../db/sql/merge.ts";
-import type { DirtyRow, OutboundItem, OutboundResult, PushCounts, Taken } from "../db/sql/outbound.ts";
+import type { DirtyRow, OutboundItem, OutboundResult, PushCounts, Taken, WhichItems } from "../db/sql/outbound.ts";
 import type { Claim, Outcome, RunError, RunRef } from "../db/sql/run.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { CallStore } from "./gate.ts";
@@ -19,6 +19,7 @@ export type {
   RunError,
   RunRef,
   StoredHighWater,
+  WhichItems,
 };
 
 export interface Page {
@@ -54,7 +55,9 @@ export interface SyncStore {
   /** How many of our records are due to go to the CRM. */
   beginPush(run: RunRef, entity: EntityType): Promise<number>;
   /** The next items that are due, or exactly those of certain records. They come again until they are settled. */
-  takeOutbound(run: RunRef, entity: EntityType, limit: number, records?: readonly string[]): Promise<Taken>;
+  takeOutbound(run: RunRef, entity: EntityType, limit: number, which?: WhichItems): Promise<Taken>;
+  /** Whether the CRM shows these records just as it did when they were merged last. */
+  isUnchanged(run: RunRef, entity: EntityType, records: readonly MergeRecord[]): Promise<boolean>;
   /** Takes back the next changes of the run that is undone, at most `limit`; answers whether any are left. */
   undoPage(run: RunRef, limit: number): Promise<boolean>;
   settleOutbound(run: RunRef, entity: EntityType, results: readonly OutboundResult[]): Promise<PushCounts>;

@@ -32,7 +32,8 @@ export interface FakeCrm {
   /** Relations that nobody may set. */
   fixed: RelationName[];
   lookUpLagMs: number;
-  onCall: (name: string) => void;
+  atOnce: CrmProvider["atOnce"];
+  onCall: (name: string) => void | Promise<void>;
   onRead: (name: string, request: ReadRequest) => void | Promise<void>;
 }
 
@@ -59,6 +60,7 @@ export function crmWith(counts: Partial<Record<EntityType, number>>, pageSize = 
     unsure: new Set(),
     fixed: [],
     lookUpLagMs: 0,
+    atOnce: { batches: 2, writes: 1 },
     onCall: () => {},
     onRead: () => {},
   };
@@ -88,6 +90,7 @@ export function providerOf(crm: FakeCrm): CrmProvider {
     count: async (_session, entity) => crm.records[entity].length,
     readPage: (_session, request) => fakePage(crm, request),
     batch: { fetch: 3, write: 2 },
+    atOnce: crm.atOnce,
     lookUpLagMs: crm.lookUpLagMs,
     fetchRecords: (_session, { entity, ids }) =>
       called(crm, `fetch ${entity}`, ids, () =>
@@ -116,9 +119,9 @@ async function called<T>(crm: FakeCrm, name: string, what: readonly unknown[], r
   crm.calls.push(`${name} ${what.length}`);
   const trouble = crm.troubles.get(name)?.shift();
   if (trouble !== undefined) throw trouble;
-  crm.onCall(name);
+  await crm.onCall(name);
   const answer = run();
-  crm.onCall(`${name} done`);
+  await crm.onCall(`${name} done`);
   if (crm.losses.delete(name)) throw failure("transient", "network_error", "The CRM's answer got lost.");
   return answer;
 }

@@ -1,7 +1,7 @@
 import type { EntityType } from "../crm/contract.ts";
 import type { Json } from "./json.ts";
 import { NOTHING_SENT } from "./push/results.ts";
-import type { DirtyRow, OutboundItem, OutboundResult, Page, PushCounts } from "./store.ts";
+import type { DirtyRow, OutboundItem, OutboundResult, Page, PushCounts, WhichItems } from "./store.ts";
 
 /** One record of ours with its link and its place in the outbox. */
 export interface OurRecord {
@@ -65,9 +65,10 @@ export class FakeOutbox {
     return this.ours.filter((one) => one.entity === entity && one.queued && one.notBefore <= this.now());
   }
 
-  take(entity: EntityType, limit: number, records?: readonly string[]): OutboundItem[] {
+  take(entity: EntityType, limit: number, { records, except = [] }: WhichItems = {}): OutboundItem[] {
     const named = (one: OurRecord) => one.queued && records?.includes(one.key);
-    const rows = records === undefined ? this.due(entity) : this.ours.filter(named);
+    const due = () => this.due(entity).filter(({ key }) => !except.includes(key));
+    const rows = records === undefined ? due() : this.ours.filter(named);
     const items = rows.flatMap((row): OutboundItem[] => {
       const item = itemOf(row);
       if (item === null) row.queued = false;
@@ -85,6 +86,8 @@ export class FakeOutbox {
     for (const result of results) {
       const row = this.ours.find((one) => one.key === result.key);
       if (row?.queued && String(row.version) === result.version) this.#settleOne(row, result, counts);
+      // Edited meanwhile: it stays due, and what was sent is known all the same.
+      else if (row?.queued && result.outcome === "written") Object.assign(row.base, result.sent, result.relations);
     }
     return counts;
   }
@@ -118,6 +121,14 @@ export class FakeOutbox {
     }
   }
 
+  isUnchanged(records: Page["records"]): boolean {
+    return records.every(({ crm_id, deleted, values }) => {
+      const row = this.ours.find((one) => one.crmId === crm_id);
+      if (row === undefined || deleted) return false;
+      return Object.entries(values).every(([field, theirs]) => row.base[field] === read(row, field, theirs));
+    });
+  }
+
   /** Field by field: theirs where it differs from the base. */
   merge({ records }: Pick<Page, "records">): void {
     for (const record of records) {
@@ -125,12 +136,17 @@ export class FakeOutbox {
       if (row === undefined) continue;
       if (record.deleted) Object.assign(row, { crmId: null, deleted: true, queued: false });
       for (const [field, theirs] of Object.entries(record.values)) {
-        const read = row.shown[field]?.crm === theirs ? row.shown[field].app : theirs;
-        if (read !== (row.base[field] ?? null)) row.values[field] = read;
-        row.base[field] = read;
+        const value = read(row, field, theirs);
+        if (value !== (row.base[field] ?? null)) row.values[field] = value;
+        row.base[field] = value;
       }
     }
   }
+}
+
+/** What was sent in the CRM's spelling reads as ours. */
+function read({ shown }: OurRecord, field: string, theirs: Json): Json {
+  return shown[field]?.crm === theirs ? shown[field].app : theirs;
 }
 
 const DUE = { queued: true, notBefore: 0, intentAt: null };

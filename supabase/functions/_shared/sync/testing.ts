@@ -184,11 +184,15 @@ export function storeOf(run: FakeRun, claim: Partial<Claim> = {}): SyncStore {
       guarded("beginPush", ref.fence);
       return run.outbox.due(entity).length;
     },
-    async takeOutbound(ref, entity, limit, records) {
+    async takeOutbound(ref, entity, limit, which) {
       guarded("takeOutbound", ref.fence);
-      const items = run.outbox.take(entity, limit, records);
+      const items = run.outbox.take(entity, limit, which);
       run.before("takeOutbound committed");
       return { items, more: false };
+    },
+    async isUnchanged(ref, _entity, records) {
+      guarded("isUnchanged", ref.fence);
+      return run.outbox.isUnchanged(records);
     },
     async settleOutbound(ref, entity, results) {
       guarded("settleOutbound", ref.fence);
@@ -260,6 +264,13 @@ export const trouble = (
 
 /** As many calls as anybody wants. */
 export const freeCalls: CallStore = {
-  take: async ({ wanted }) => ({ granted: wanted, wait_ms: 0, spacing_ms: 0, tolerance_ms: 60_000, until: null }),
+  take: async ({ wanted }) => ({
+    granted: wanted,
+    wait_ms: 0,
+    spacing_ms: 0,
+    tolerance_ms: 60_000,
+    until: null,
+    bucket: "calls",
+  }),
   tell: async () => {},
 };

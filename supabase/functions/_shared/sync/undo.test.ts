@@ -132,9 +132,9 @@ describe("an undo", () => {
     for (const record of crm.records.accounts) record.id = "a1";
     const deps = depsOf(run, crm, clock, { claim: BOTH });
     const { takeOutbound } = deps.store;
-    deps.store.takeOutbound = async (ref, entity, limit, records) => {
-      const { items, more } = await takeOutbound(ref, entity, limit, records);
-      return { items: items.map((item) => ({ ...item, verify: records === undefined })), more };
+    deps.store.takeOutbound = async (ref, entity, limit, which) => {
+      const { items, more } = await takeOutbound(ref, entity, limit, which);
+      return { items: items.map((item) => ({ ...item, verify: which?.records === undefined })), more };
     };
     expect(await runSlice(deps, { operation: "op", holder: "t" })).toBe("finished");
     expect(crm.calls).toEqual(calls);

@@ -7,6 +7,10 @@ import { CRM } from "./errors.ts";
 import { OBJECTS } from "./objects.ts";
 import { mergedAway, propertiesToRead, type Selection, toDeleted, toRecord } from "./records.ts";
 
+interface Named extends Selection {
+  request: FetchRequest;
+}
+
 /**
  * The live ones first, then the archived ones. HubSpot may answer with the survivor of a merge instead of the record
  * that was asked for, so every id is compared; the survivor lists what went into it.
@@ -15,9 +19,8 @@ export async function fetchRecords(
   client: HubSpotClient,
   request: FetchRequest,
   known: ReadonlySet<string>,
-  { relations } = { relations: true },
 ): Promise<CrmRecord[]> {
-  const selection: Selection = { request, known };
+  const selection: Named = { request, known };
   const wanted = new Set(request.ids.filter(isId));
   const live = await read(client, selection, [...wanted], false);
   const merged = new Map(
@@ -28,18 +31,17 @@ export async function fetchRecords(
   const rest = [...wanted].filter((id) => !found.has(id) && !merged.has(id));
   const archived = (await read(client, selection, rest, true)).filter((object) => wanted.has(object.id));
   const gone = [...merged.values()].filter(({ id }) => wanted.has(id) && !found.has(id));
-  return [...(await toRecords(client, selection, own, relations)), ...archived.map(toDeleted), ...gone];
+  return [...(await toRecords(client, selection, own)), ...archived.map(toDeleted), ...gone];
 }
 
 async function toRecords(
   client: HubSpotClient,
-  selection: Selection,
+  selection: Named,
   objects: readonly SimplePublicObject[],
-  relations: boolean,
 ): Promise<CrmRecord[]> {
-  const { entity } = selection.request;
+  const { entity, relations } = selection.request;
   const ids = objects.map((object) => object.id);
-  const related = relations ? await fetchRelations(client, entity, ids) : new Map();
+  const related = relations === "as they come" ? new Map() : await fetchRelations(client, entity, ids);
   return objects.map((object) => toRecord(selection, object, related.get(object.id) ?? {}));
 }
 

@@ -13,7 +13,7 @@ import { lookUp } from "./lookup.ts";
 import { readOwners } from "./owners.ts";
 import { countRecords, readPage } from "./read.ts";
 import { readStages } from "./stages.ts";
-import { BATCH, createRecords, deleteRecords, updateRecords } from "./write.ts";
+import { AT_ONCE, BATCH, createRecords, deleteRecords, updateRecords } from "./write.ts";
 
 const HOSTS = ["api.hubapi.com", "*.hubapi.com"];
 
@@ -42,6 +42,7 @@ export function createHubSpot(deps: ProviderDeps): CrmProvider {
       return readPage(open(session), request, names, deps.now(), asked);
     },
     batch: BATCH,
+    atOnce: AT_ONCE,
     lookUpLagMs: settings.searchSettleMs,
     fetchRecords: async (session, request) =>
       fetchRecords(open(session), request, (await knownFields(session, request.entity)).names),

@@ -16,6 +16,7 @@ import {
   CrmFailure,
   type DeleteRequest,
   type EntityType,
+  type FetchRequest,
   type RecordWrite,
   type UpdateRequest,
   type WriteResult,
@@ -30,6 +31,9 @@ import { toProperties } from "./properties.ts";
 import { hasRelations, newAssociations, type Related, setRelations, unknownRelations } from "./relations.ts";
 
 export const BATCH = { fetch: 100, write: 100 };
+
+/** Its limit counts calls, not how many run at once: enough of them to use it up although each takes its time. */
+export const AT_ONCE = { batches: 4, writes: 4 };
 
 type Update = UpdateRequest["writes"][number];
 
@@ -68,7 +72,8 @@ export async function updateRecords(client: HubSpotClient, { entity, writes }: U
 export async function deleteRecords(client: HubSpotClient, { entity, ids }: DeleteRequest): Promise<WriteResult[]> {
   assertBatchSize(ids.length, BATCH.write, CRM);
   const wanted = [...new Set(ids)];
-  const found = await fetchRecords(client, { entity, ids: wanted, fields: [] }, new Set(), { relations: false });
+  const request: FetchRequest = { entity, ids: wanted, fields: [], relations: "as they come" };
+  const found = await fetchRecords(client, request, new Set());
   const live = new Set(found.filter((record) => !record.deleted).map((record) => record.id));
   const gone = wanted.filter((id) => !live.has(id)).map((id) => written(id, id));
   const archived = await sendInParts([...live], {

@@ -1,6 +1,6 @@
 import type { Connection } from "jsforce/lib/connection.js";
 import type { CrmRecord, EntityType, FetchRequest } from "../contract.ts";
-import { id18 } from "./ids.ts";
+import { id15 } from "./ids.ts";
 import { OBJECTS } from "./objects.ts";
 import { queryAll, type Row } from "./query.ts";
 import { columns, toRecord } from "./records.ts";
@@ -25,7 +25,7 @@ export async function rowsByIds(
 ): Promise<Row[]> {
   const start = `SELECT ${names.join(", ")} FROM ${OBJECTS[entity].name} WHERE Id IN (`;
   const rows: Row[] = [];
-  for (const list of listsFor(start, ids.filter(isId).map(id18))) {
+  for (const list of listsFor(start, ids.filter(isId).map(id15))) {
     rows.push(...(await queryAll(connection, `${start}${list})`, { includeDeleted: true })));
   }
   return rows;

@@ -14,7 +14,7 @@ import { readOwners } from "./owners.ts";
 import { firstPage } from "./query.ts";
 import { countSoql, readPage } from "./read.ts";
 import { readStages } from "./stages.ts";
-import { BATCH, createRecords, deleteRecords, updateRecords, type Writing } from "./write.ts";
+import { AT_ONCE, BATCH, createRecords, deleteRecords, updateRecords, type Writing } from "./write.ts";
 
 const HOSTS = ["login.salesforce.com", "test.salesforce.com", "*.my.salesforce.com", "*.salesforce.com"];
 
@@ -49,6 +49,7 @@ export function createSalesforce(deps: ProviderDeps): CrmProvider {
       return readPage(open(session), request, names, await narrowing(session, request.entity, request.filter));
     },
     batch: BATCH,
+    atOnce: AT_ONCE,
     lookUpLagMs: 0, // a query sees what was written
     fetchRecords: async (session, request) =>
       fetchRecords(open(session), request, (await knownFields(session, request.entity)).names),

@@ -34,7 +34,7 @@ describe("lists of values", () => {
 
   it("are as many as conditions and addresses allow, and hold each value once", () => {
     const lists = listsFor(start, [...ids, ...ids]);
-    expect(lists.join(", ").match(/'[^']+'/g)).toEqual(ids.map((id) => `'${id}'`));
+    expect(lists.join().match(/'[^']+'/g)).toEqual(ids.map((id) => `'${id}'`));
     expect(lists.length).toBeLessThanOrEqual(3);
     expect(Math.max(...lists.map((list) => list.length))).toBeLessThanOrEqual(4000);
   });
@@ -46,7 +46,7 @@ describe("lists of values", () => {
       [start, ids.map((id) => `Ünïcödé “${id}”`)],
     ] as const) {
       const lists = listsFor(head, values);
-      expect(lists.join(", ").match(/'[^']+'/g)).toHaveLength(200);
+      expect(lists.join().match(/'[^']+'/g)).toHaveLength(200);
       expect(Math.max(...lists.map((list) => encodeURIComponent(head + list).length))).toBeLessThanOrEqual(13_000);
     }
   });

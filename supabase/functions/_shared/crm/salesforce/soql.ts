@@ -35,7 +35,8 @@ export function identifier(name: string): string {
 /** Addresses may have 15,000 characters, the rest of the request takes some. */
 const LONGEST_QUERY = 12_000;
 /** A condition may have 4,000 characters before encoding. */
-const LONGEST_LIST = 3_500;
+const LONGEST_LIST = 3_700;
+const SEPARATOR = ",";
 
 /** Runs of values, each short enough for one `IN (…)` behind the given start of a query. */
 export function listsFor(start: string, values: readonly string[]): string[] {
@@ -43,14 +44,14 @@ export function listsFor(start: string, values: readonly string[]): string[] {
   const lists: string[][] = [];
   let [plain, encoded] = [Number.POSITIVE_INFINITY, 0];
   for (const literal of new Set(values.map(text))) {
-    const more = encodeURIComponent(`${literal}, `).length;
-    if (plain + literal.length + 2 > LONGEST_LIST || encoded + more > room) {
+    const more = encodeURIComponent(literal + SEPARATOR).length;
+    if (plain + literal.length + SEPARATOR.length > LONGEST_LIST || encoded + more > room) {
       lists.push([]);
       [plain, encoded] = [0, 0];
     }
     lists.at(-1)?.push(literal);
-    plain += literal.length + 2;
+    plain += literal.length + SEPARATOR.length;
     encoded += more;
   }
-  return lists.map((list) => list.join(", "));
+  return lists.map((list) => list.join(SEPARATOR));
 }

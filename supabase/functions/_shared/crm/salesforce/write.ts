@@ -34,6 +34,9 @@ import { byParent, leftOut, toRow } from "./rows.ts";
 /** Collections: up to 200 rows in one call, each of which succeeds or fails for itself. */
 export const BATCH = { fetch: 200, write: 200 };
 
+/** Rows of one parent lock it: two writes at once would make each other's rows fail. */
+export const AT_ONCE = { batches: 2, writes: 1 };
+
 const OPTIONS = { allOrNone: false };
 
 type Update = UpdateRequest["writes"][number];

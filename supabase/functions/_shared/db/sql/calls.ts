@@ -8,6 +8,7 @@ const grant = z.object({
   wait_ms: z.number(),
   spacing_ms: z.number(),
   tolerance_ms: z.number(),
+  bucket: z.string(),
   until: z.date().nullable(),
 });
 
@@ -16,7 +17,7 @@ export function callStore(db: Db, config: string, provider: string): CallStore {
   return {
     async take({ family, purpose, wanted, news }): Promise<CallGrant> {
       const rows = await db.query(
-        `select granted, wait_ms, spacing_ms::double precision, tolerance_ms::double precision, until
+        `select granted, wait_ms, spacing_ms::double precision, tolerance_ms::double precision, bucket, until
            from private.crm_take_calls($1::uuid, $2::text, $3::text, $4::text, $5::integer, $6::text::jsonb)`,
         [config, provider, family, purpose, wanted, news === null ? null : json(news)],
       );

@@ -94,20 +94,37 @@ export async function beginPush(db: Db, run: RunRef, entity: string): Promise<nu
   return parseOne(z.object({ due: z.number() }), rows, "crm_begin_push").due;
 }
 
-/** The next items that are due, or exactly those of `records`. A create's intent is on record once this has answered. */
+/** Exactly those of certain records, or the next that are due without those that are under way. */
+export type WhichItems =
+  | { records: readonly string[]; except?: never }
+  | { records?: never; except?: readonly string[] };
+
+/** A create's intent is on record once this has answered. */
 export async function takeOutbound(
   db: Db,
   run: RunRef,
   entity: string,
   limit: number,
-  records?: readonly string[],
+  { records, except }: WhichItems = {},
 ): Promise<Taken> {
   const rows = await db.query(
-    `select private.crm_take_outbound($1::uuid, $2::text::bigint, $3::text, $4::integer,
-            (select array_agg(r::uuid) from jsonb_array_elements_text($5::text::jsonb) r)) as taken`,
-    [run.operation, run.fence, entity, limit, records === undefined ? null : json(records)],
+    `select private.crm_take_outbound($1::uuid, $2::text::bigint, $3::text, $4::integer, $5::text::uuid[],
+            $6::text::uuid[]) as taken`,
+    [run.operation, run.fence, entity, limit, uuids(records), uuids(except)],
   );
   return parseOne(z.object({ taken }), rows, "crm_take_outbound").taken;
+}
+
+function uuids(all: readonly string[] | undefined): string | null {
+  return all === undefined ? null : `{${all.join(",")}}`;
+}
+
+export async function isUnchanged(db: Db, run: RunRef, entity: string, records: readonly object[]): Promise<boolean> {
+  const rows = await db.query(
+    "select private.crm_push_unchanged($1::uuid, $2::text::bigint, $3::text, $4::text::jsonb) as unchanged",
+    [run.operation, run.fence, entity, json(records)],
+  );
+  return parseOne(z.object({ unchanged: z.boolean() }), rows, "crm_push_unchanged").unchanged;
 }
 
 export async function settleOutbound(

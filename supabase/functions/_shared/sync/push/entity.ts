@@ -1,10 +1,11 @@
-import { keepPlace, spent } from "../budget.ts";
+import { keepPlace } from "../budget.ts";
 import type { Place } from "../checkpoint.ts";
 import type { EntityEnd } from "../phases.ts";
 import { waiting } from "../prepare.ts";
 import { onceMore } from "../retry.ts";
 import type { Slice } from "../slice.ts";
-import type { OutboundItem, OutboundResult } from "../store.ts";
+import type { OutboundResult } from "../store.ts";
+import { inBatches, type PushBatch } from "./batches.ts";
 import { type Outbound, outboundOf } from "./outbound.ts";
 import { addedCounts, isProgress } from "./results.ts";
 import { send } from "./send.ts";
@@ -17,25 +18,21 @@ import { verified } from "./verify.ts";
  * already. A create has its intent on record before the CRM is called, and comes back as a look-up.
  */
 export async function pushEntity(slice: Slice, { entity }: Place): Promise<EntityEnd> {
-  const { deps, run, crm, checkpoint } = slice;
+  const { deps, run, checkpoint } = slice;
   if ((await deps.store.beginPush(run, entity)) === 0) return "done";
   if (checkpoint?.phase !== "push" || checkpoint.entity !== entity) await keepPlace(slice, "push", entity, "none");
   slice.gate.purpose = "push";
   const outbound = await outboundOf(slice, entity);
-  for (;;) {
-    if (spent(slice)) return "out_of_budget";
-    const { items, more } = await deps.store.takeOutbound(run, entity, crm.batch.write);
-    if (items.length === 0 && !more) return "done";
-    if (items.length > 0) await pushBatch(slice, outbound, items);
-  }
+  return inBatches(slice, entity, batchPusher(slice, outbound));
 }
 
-async function pushBatch(slice: Slice, outbound: Outbound, items: readonly OutboundItem[]): Promise<void> {
-  slice.recordsRead += items.length;
-  const look = await verified(slice, outbound, items);
+function batchPusher(slice: Slice, outbound: Outbound): PushBatch {
   const settle = (results: readonly OutboundResult[]) => settleResults(slice, outbound, results);
-  await settle(look.refused);
-  await send(slice, { ...outbound, pipelines: look.pipelines, settle }, look.items);
+  return async (items, isLost) => {
+    const look = await verified(slice, outbound, items);
+    await settle(look.refused);
+    if (!isLost()) await send(slice, { ...outbound, pipelines: look.pipelines, settle }, look.items);
+  };
 }
 
 /** After each call to the CRM, so that a cut costs the knowledge of one call at most. */

@@ -6,6 +6,7 @@ import { planFor, rulesFor } from "../plan.ts";
 import { waiting } from "../prepare.ts";
 import { patiently } from "../retry.ts";
 import type { Slice } from "../slice.ts";
+import { atMost } from "./atMost.ts";
 
 /** What pushing an entity needs to know, once per slice. */
 export interface Outbound {
@@ -15,6 +16,8 @@ export interface Outbound {
   plan: OutboundPlan;
   /** A unique field of the CRM that carries our id. */
   externalIdField: string | undefined;
+  /** Lets a call that writes go out, once no more of them are under way than the CRM bears. */
+  writing: ReturnType<typeof atMost>;
 }
 
 export async function outboundOf(slice: Slice, entity: EntityType): Promise<Outbound> {
@@ -23,8 +26,13 @@ export async function outboundOf(slice: Slice, entity: EntityType): Promise<Outb
   const options = rulesFor(slice, entity);
   const pushed = goingOut(entity, claim.mappings, options);
   await noteMissing(slice, entity, missingFields(pushed, fields));
-  const plan = compileOutbound(entity, claim.mappings, claim.stages, fields, options);
-  return { entity, inbound: await planFor(slice, entity), plan, externalIdField: externalIdField(slice, entity) };
+  return {
+    entity,
+    inbound: await planFor(slice, entity),
+    plan: compileOutbound(entity, claim.mappings, claim.stages, fields, options),
+    externalIdField: externalIdField(slice, entity),
+    writing: atMost(crm.atOnce.writes),
+  };
 }
 
 function externalIdField({ claim }: Slice, entity: EntityType): string | undefined {

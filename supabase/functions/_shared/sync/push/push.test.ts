@@ -395,6 +395,7 @@ describe("a cut at any moment", () => {
     "beginPush",
     "keepCheckpoint",
     "takeOutbound",
+    "isUnchanged",
     "settleOutbound",
     "mergePage",
     "dueDirty",

@@ -36,19 +36,18 @@ export async function send(slice: Slice, sending: Sending, items: readonly Outbo
  * later slice looks for it before anything is created.
  */
 async function create(slice: Slice, sending: Sending, items: readonly OutboundItem[]): Promise<void> {
-  const { entity, externalIdField } = sending;
+  const { entity, externalIdField, writing } = sending;
   const ready = await composed(sending, items, ({ key }) => (externalIdField ? { [externalIdField]: key } : {}));
   if (ready.length === 0) return;
   const writes = ready.map(({ write }) => write);
-  const results = await onceAtMost(waiting(slice), () =>
-    slice.session.use((one) => slice.crm.createRecords(one, { entity, writes, externalIdField })),
-  );
+  const create = () => slice.session.use((one) => slice.crm.createRecords(one, { entity, writes, externalIdField }));
+  const results = await onceAtMost(waiting(slice), () => writing(create));
   await settleAnswers(sending, ready, results);
 }
 
 /** Writing the same values twice changes nothing, so an update may be repeated. */
 async function update(slice: Slice, sending: Sending, items: readonly OutboundItem[]): Promise<void> {
-  const { entity } = sending;
+  const { entity, writing } = sending;
   const ready = await composed(sending, items, () => ({}));
   const changing = ready.filter(hasContent);
   const idle = ready.filter((one) => !hasContent(one));
@@ -56,18 +55,16 @@ async function update(slice: Slice, sending: Sending, items: readonly OutboundIt
   await sending.settle(idle.map((one) => written(one.item, one.item.crm_id, one)));
   if (changing.length === 0) return;
   const writes = changing.map(({ item, write }) => ({ ...write, id: item.crm_id ?? "" }));
-  const results = await patiently(waiting(slice), () =>
-    slice.session.use((one) => slice.crm.updateRecords(one, { entity, writes })),
-  );
+  const update = () => slice.session.use((one) => slice.crm.updateRecords(one, { entity, writes }));
+  const results = await patiently(waiting(slice), () => writing(update));
   await settleAnswers(sending, changing, results, "every");
 }
 
 async function remove(slice: Slice, sending: Sending, items: readonly OutboundItem[]): Promise<void> {
-  const { entity } = sending;
+  const { entity, writing } = sending;
   const ids = items.map(({ crm_id }) => crm_id ?? "");
-  const results = await patiently(waiting(slice), () =>
-    slice.session.use((one) => slice.crm.deleteRecords(one, { entity, ids })),
-  );
+  const remove = () => slice.session.use((one) => slice.crm.deleteRecords(one, { entity, ids }));
+  const results = await patiently(waiting(slice), () => writing(remove));
   const byId = new Map(results.map((result) => [result.key, result]));
   await sending.settle(items.map((item) => answered(item, byId.get(item.crm_id ?? "") ?? unanswered(item), NOTHING)));
 }
