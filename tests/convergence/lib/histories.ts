@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import type { Bed } from "./bed.ts";
 import { type History, history } from "./commands.ts";
-import { calm, openStage, play } from "./play.ts";
-import { runConnection } from "./run.ts";
+import { calm, openStage, play, syncOnce } from "./play.ts";
 import { faults, untilQuiet } from "./verdict.ts";
 
 /** Beds that one process keeps busy: while one waits for the database, the others go on. */
@@ -27,10 +26,8 @@ export async function faultsOf(bed: Bed, one: History): Promise<string[]> {
   try {
     await play(stage, one.commands);
     calm(bed, one);
-    await untilQuiet(stage, (name) =>
-      runConnection(bed, { config: stage.configs[name], random: stage.random, blows: [] }),
-    );
-    return await faults(stage);
+    await untilQuiet(stage, (name) => syncOnce(stage, name, []));
+    return [...stage.accusations, ...(await faults(stage))];
   } catch (error) {
     return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
   }

@@ -23,7 +23,8 @@ export function answered(
   if (result.outcome === "failed") return failed(item, result);
   const crmId = result.id ?? item.crm_id;
   if (result.outcome !== "written") return settled(item, result.outcome, crmId);
-  return written(item, crmId, { sent: without(sent, result.left), problems });
+  const modified = result.modifiedAt === undefined ? {} : { modified: result.modifiedAt };
+  return { ...written(item, crmId, { sent: without(sent, result.left), problems }), ...modified };
 }
 
 export function written(
