@@ -54,7 +54,14 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "convergence", include: ["tests/convergence/**/*.test.ts"], sequence: { groupOrder: 2 } },
+        test: {
+          name: "convergence",
+          include: ["tests/convergence/**/*.test.ts"],
+          globalSetup: ["tests/convergence/lib/global-setup.ts"],
+          // The files share the work, not the histories.
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+        },
       },
     ],
   },

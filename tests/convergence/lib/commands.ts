@@ -39,15 +39,12 @@ const blow: fc.Arbitrary<Blow> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       step: fc.integer({ min: 1, max: 40 }),
-      what: fc.constantFrom(
-        "dies_before",
-        "dies_after",
-        "freezes_before",
-        "freezes_after",
-        "hears_it_again",
-        "hears_late",
-      ),
+      what: fc.constantFrom("dies_before", "dies_after", "freezes_before", "freezes_after", "hears_it_again"),
     }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ step: fc.integer({ min: 1, max: 10 }), what: fc.constant("hears_late" as const) }),
   },
   { weight: 3, arbitrary: fc.record({ what: fc.constant("meddles" as const), before: moment, does: meddling }) },
 );

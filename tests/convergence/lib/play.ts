@@ -7,6 +7,7 @@ import { type CrmName, ENTITIES } from "./fields.ts";
 import { Ledger } from "./ledger.ts";
 import { type Meddler, meddled } from "./meddling.ts";
 import { DOINGS, mergeTwo } from "./people.ts";
+import { Memory, revivals } from "./revival.ts";
 import { type RunEnd, runConnection } from "./run.ts";
 import { CRMS, type Scene } from "./scene.ts";
 import { appSystem, crmSystem, MARKER } from "./systems.ts";
@@ -19,6 +20,7 @@ export interface Stage extends Scene {
   earlier: Record<CrmName, EarlierPages>;
   /** What went wrong on the way. */
   accusations: string[];
+  memory: Memory;
 }
 
 export async function openStage(bed: Bed, { rules, seed }: History): Promise<Stage> {
@@ -42,7 +44,7 @@ export async function openStage(bed: Bed, { rules, seed }: History): Promise<Sta
   const app = appSystem(bed.sql, workspace);
   const earlier = { salesforce: new EarlierPages(), hubspot: new EarlierPages() };
   const scene = { sql: bed.sql, workspace, configs, crms, app, ledger: new Ledger() };
-  return { ...scene, bed, random: createRandom(seed), earlier, accusations: [] };
+  return { ...scene, bed, random: createRandom(seed), earlier, accusations: [], memory: new Memory() };
 }
 
 /** Takes all trouble away, but for clocks that are off. */
@@ -59,11 +61,14 @@ export async function play(stage: Stage, commands: readonly Command[]): Promise<
 }
 
 /** One run of a connection; what people do meanwhile, they do in this scene. */
-export function syncOnce(stage: Stage, system: CrmName, blows: readonly Blow[]): Promise<RunEnd> {
+export async function syncOnce(stage: Stage, system: CrmName, blows: readonly Blow[]): Promise<RunEnd> {
   const { bed, random, earlier } = stage;
   const meddle: Meddler = (meddling, inHand) => meddled(stage, system, meddling, inHand);
   const accuse = (fault: string) => void stage.accusations.push(fault);
-  return runConnection(bed, { config: stage.configs[system], random, blows, meddle, earlier: earlier[system], accuse });
+  const options = { config: stage.configs[system], random, blows, meddle, earlier: earlier[system], accuse };
+  const end = await runConnection(bed, options);
+  stage.accusations.push(...(await revivals(stage, stage.memory)));
+  return end;
 }
 
 type Plays = { [C in Command["do"]]: (stage: Stage, command: Extract<Command, { do: C }>) => Promise<void> };
