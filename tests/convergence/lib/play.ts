@@ -76,9 +76,11 @@ type Plays = { [C in Command["do"]]: (stage: Stage, command: Extract<Command, { 
 const PLAYS: Plays = {
   ...DOINGS,
   async undelete(stage, { entity, pick }) {
-    const ids = await stage.crms.salesforce.bin(entity);
-    const id = ids[pick % Math.max(1, ids.length)];
-    if (id !== undefined) await stage.crms.salesforce.undelete(entity, id);
+    const gone = await stage.crms.salesforce.bin(entity);
+    const one = gone[pick % Math.max(1, gone.length)];
+    if (one === undefined) return;
+    await stage.crms.salesforce.undelete(entity, one.id);
+    stage.ledger.restored(one.marker);
   },
   async restore(stage, { entity, pick }) {
     const { sql } = stage.bed;

@@ -79,8 +79,8 @@ export interface Levers {
 export interface CrmSystem extends System {
   name: CrmName;
   rowsWritten(): Promise<number>;
-  /** Ids of what was deleted and can come back. */
-  bin(entity: EntityType): Promise<string[]>;
+  /** What was deleted and can come back. */
+  bin(entity: EntityType): Promise<Pick<Row, "id" | "marker">[]>;
   undelete(entity: EntityType, id: string): Promise<void>;
   merge(entity: EntityType, winner: string, loser: string): Promise<void>;
 }
@@ -130,7 +130,7 @@ export function crmSystem(name: CrmName, levers: Levers): CrmSystem {
     rowsWritten: async () => (await levers.counters()).rows_written,
     async bin(entity) {
       const gone = (await all(entity)).filter((record) => record.IsDeleted === true && !record.MasterRecordId);
-      return gone.map((record) => String(record.Id));
+      return gone.map((record) => ({ id: String(record.Id), marker: String(record[NAMES[name][entity]]) }));
     },
     async list(entity) {
       const rows = await live(entity);

@@ -138,11 +138,13 @@ async function deletions(scene: Scene, entity: EntityType, rows: Rows): Promise<
       const others = [...ledger.removers(end.marker)].some((by) => by !== name);
       const told = (what: string) => found.push(`${entity} ${end.marker}: ${what}`);
       if (isLinked && !isLiveThere) told(`nobody noticed that it is gone from ${name}`);
+      // What a person brought back on one side stays there, and on the other as that side left it.
+      if (ledger.wasRestored(end.marker)) continue;
       if (isLinked && isLiveThere && !end.is_live_here && end.removes_there) told(`deleted here, still in ${name}`);
       if (isLinked && isLiveThere && !end.is_live_here && !others)
         told(`deleted here, although only ${name} had removed it`);
-      if (end.deleted_by === "crm" && end.merged_into === null && end.removes_here && end.is_live_here)
-        if (!ledger.wasRestored(end.marker)) told(`deleted in ${name}, still here`);
+      const cameOver = end.deleted_by === "crm" && end.merged_into === null;
+      if (cameOver && end.removes_here && end.is_live_here) told(`deleted in ${name}, still here`);
     }
   }
   return found;

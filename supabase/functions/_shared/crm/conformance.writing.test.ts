@@ -197,7 +197,8 @@ describe.each(SUBJECTS)("writing with the $id provider", (subject: Subject) => {
         "opportunities",
       );
       const left = subject.fixedContact ? { left: ["contact"] } : {};
-      expect(result).toEqual({ key: "d", outcome: "written", id, ...left });
+      expect(result).toMatchObject({ key: "d", outcome: "written", id, ...left });
+      expect(result?.left).toEqual(left.left);
       const contactNow = subject.fixedContact ? before : after;
       expect(await seen(id, "opportunities")).toMatchObject({ stage, ownerId: owner, company, contact: contactNow });
     });
@@ -209,13 +210,20 @@ describe.each(SUBJECTS)("writing with the $id provider", (subject: Subject) => {
       const nobody = { key: "o", id, fields: { [titleField]: "New" }, owner: null };
       const [result] = await update([nobody]);
       const left = subject.alwaysOwned ? { left: ["owner"] } : {};
-      expect(result).toEqual({ key: "o", outcome: "written", id, ...left });
+      expect(result).toMatchObject({ key: "o", outcome: "written", id, ...left });
+      expect(result?.left).toEqual(left.left);
       expect((await seen(id)).ownerId).toBe(subject.alwaysOwned ? owner : null);
       const [tied] = await update([{ key: "t", id: company, fields: {}, contact: id }], "accounts");
       expect(tied).toEqual({ key: "t", outcome: "written", id: company, left: ["contact"] });
       const write = { key: "n", fields: minimal("accounts", "No contact"), contact: id };
       const [made] = await provider.createRecords(session, { entity: "accounts", writes: [write] });
       expect(made).toMatchObject({ key: "n", outcome: "written", left: ["contact"] });
+    });
+
+    it("says when it wrote, as reading says it, where the CRM does", async () => {
+      const id = await make("contacts", "Timed");
+      const [result] = await update([{ key: "w", id, fields: { [titleField]: "New" } }]);
+      expect(result?.modifiedAt).toBe(subject.saysWhen ? (await seen(id)).modifiedAt : undefined);
     });
 
     it("asks the CRM nothing about a record to which nothing changes", async () => {
