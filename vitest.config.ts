@@ -42,13 +42,21 @@ export default defineConfig({
           globalSetup: ["tests/support/global-setup.ts"],
           setupFiles: ["tests/support/fresh-mocks.ts"],
           maxWorkers: 2,
-          testTimeout: 120_000,
+          // Far more than a test takes: a machine that others use is several times slower.
+          testTimeout: 300_000,
           sequence: { groupOrder: 2 },
         },
       },
       {
         extends: true,
-        test: { name: "convergence", include: ["tests/convergence/**/*.test.ts"], sequence: { groupOrder: 3 } },
+        test: {
+          name: "convergence",
+          include: ["tests/convergence/**/*.test.ts"],
+          globalSetup: ["tests/convergence/lib/global-setup.ts"],
+          // The files share the work, not the histories.
+          maxWorkers: 2,
+          sequence: { groupOrder: 3 },
+        },
       },
       {
         extends: true,

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { type Beds, startBeds } from "../tests/convergence/lib/bed.ts";
+import { type Beds, openBeds, startGround } from "../tests/convergence/lib/bed.ts";
 import { BEDS, type Failure, faultsOf, historiesOf, playHistories } from "../tests/convergence/lib/histories.ts";
 
 /** Plays as many histories as asked for, or as fit into the time. What fails is printed as JSON: kept in a file, --replay plays it again. */
@@ -72,11 +72,14 @@ async function soak(beds: Beds): Promise<boolean> {
 }
 
 async function main(): Promise<boolean> {
-  const beds = await startBeds(Number(options["port-base"]), options.replay === undefined ? BEDS : 1);
+  const ground = await startGround(Number(options["port-base"]));
   try {
-    return options.replay === undefined ? await soak(beds) : await replay(beds, options.replay);
+    const beds = await openBeds(ground.dbUrl, options.replay === undefined ? BEDS : 1);
+    const went = options.replay === undefined ? await soak(beds) : await replay(beds, options.replay);
+    await beds.close();
+    return went;
   } finally {
-    await beds.stop();
+    await ground.stop();
   }
 }
 

@@ -108,9 +108,10 @@ as $$
   where p_theirs -> s.key = s.value -> 'crm' and p_base -> s.key is distinct from p_theirs -> s.key
 $$;
 
--- The page beside its links. A record that comes twice counts in its last form. Nothing to do and so not returned: known
--- records whose mapped values are those of the base, deletions of records never seen or marked already, and records that the
--- connection's filter leaves out (only_linked) unless they are linked.
+-- The page beside its links. A record that comes twice counts in its latest form. Nothing to do and so not returned: known
+-- records whose mapped values are those of the base, or which are older than what was merged or written before (a search that
+-- lags behind shows them so), deletions of records never seen or marked already, and records that the connection's filter
+-- leaves out (only_linked) unless they are linked.
 create function private.crm_merge_read(p_context private.crm_merge_context, p_records jsonb) returns private.crm_merge_row[]
 language sql
 stable
@@ -127,7 +128,7 @@ as $$
         || case when r.value ? 'contact' then jsonb_build_object('$contact', r.value -> 'contact') else '{}' end
         || case when r.value ? 'owner' then jsonb_build_object('$owner', r.value -> 'owner') else '{}' end as theirs
     from jsonb_array_elements(p_records) with ordinality r (value, place)
-    order by r.value ->> 'crm_id', r.place desc
+    order by r.value ->> 'crm_id', (r.value ->> 'modified_at')::timestamptz desc nulls last, r.place desc
   )
   select coalesce(array_agg((
       i.crm_id, i.modified, i.deleted, i.merged, t.theirs, case when l.record_id is null then 'new' else 'linked' end, l.record_id, l.base,
@@ -142,7 +143,8 @@ as $$
   where case
     when i.deleted then l.crm_deleted_at is null and l.record_id is not null
     when l.record_id is null then not i.only_linked
-    else l.crm_deleted_at is not null or l.has_conflict or (l.base || t.theirs) <> l.base
+    else (l.crm_deleted_at is not null or l.has_conflict or (l.base || t.theirs) <> l.base)
+      and (i.modified::timestamptz < l.crm_modified_at::timestamptz) is not true
   end
 $$;
 

@@ -25,8 +25,12 @@ begin
   where s.operation_id = p_context.operation_id;
   if (p_checkpoint ->> 'entity_done')::boolean then
     insert into private.crm_cursors as c (config_id, entity_type, cursor)
-    values (p_context.config_id, p_context.entity, p_cursor)
-    on conflict (config_id, entity_type) do update set cursor = coalesce(excluded.cursor, c.cursor), updated_at = now();
+    -- Nothing was there: what is read from now on is later than this run, whatever the CRM's clock says. Without a time,
+    -- the next run would begin anew, and not ask for deletions.
+    values (p_context.config_id, p_context.entity, coalesce(p_cursor, jsonb_build_object('id', '', 'modified_at',
+      to_char((p_context.started_at - interval '1 hour') at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))))
+    on conflict (config_id, entity_type) do update
+    set cursor = case when p_cursor is null then coalesce(c.cursor, excluded.cursor) else p_cursor end, updated_at = now();
   end if;
 
   insert into public.crm_sync_logs as l (

@@ -7,12 +7,13 @@
 -- fields that did not fit; code, message and field say which and why.
 create type private.crm_push_result as (
   record_id uuid, version bigint, now_version bigint, is_current boolean, action text, outcome text, crm_id text, base jsonb, sent jsonb, kind text, code text,
-  message text, field text, attempts int, wait interval, is_dead boolean, updated_at timestamptz, echo_id uuid, shown jsonb, is_partial boolean
+  message text, field text, attempts int, wait interval, is_dead boolean, updated_at timestamptz, echo_id uuid, shown jsonb, is_partial boolean,
+  modified text
 );
 
 create type private.crm_push_answer as (
   key uuid, version bigint, action text, outcome text, crm_id text, sent jsonb, relations jsonb, error jsonb, retry_after_ms numeric,
-  updated_at timestamptz, shown jsonb, problems jsonb
+  updated_at timestamptz, shown jsonb, problems jsonb, modified text
 );
 
 -- Twice the wait with every attempt, up to an hour, and spread so that records do not come back all at once.
@@ -185,7 +186,7 @@ begin
         case when e.kind = 'rejected' then interval '0' else private.crm_push_wait(e.attempts, e.retry_after_ms) end,
         -- What passes by itself gets more patience.
         e.attempts + 1 >= case when e.kind = 'rejected' then 5 else 8 end, e.updated_at, e.echo_id,
-        coalesce(e.shown, '{}'), e.is_partial
+        coalesce(e.shown, '{}'), e.is_partial, e.modified
       )::private.crm_push_result order by e.key), '{}')
     from errors e
   );

@@ -38,21 +38,22 @@ begin
   where l.ctid = any (v_links) and l.record_id = r.record_id and l.crm_deleted_at is not null and l.crm_record_id <> r.crm_id;
 
   -- What the CRM has of a record that was there already is not known: the next fetch compares all of it.
-  insert into private.crm_record_links as l (config_id, entity_type, crm_record_id, record_id, workspace_id, base, shown, merged_at)
+  insert into private.crm_record_links as l (config_id, entity_type, crm_record_id, record_id, workspace_id, base, shown, merged_at, crm_modified_at)
   select p_context.config_id, p_context.entity, r.crm_id, r.record_id, p_context.workspace_id,
-    case r.outcome when 'written' then r.sent else '{}' end, r.shown, case r.outcome when 'written' then r.updated_at end
+    case r.outcome when 'written' then r.sent else '{}' end, r.shown, case r.outcome when 'written' then r.updated_at end, r.modified
   from unnest(p_results) r
   where r.action in ('create', 'look_up') and r.outcome in ('written', 'linked')
   on conflict (config_id, entity_type, crm_record_id) do update
   set base = l.base || excluded.base, shown = l.shown - array(select jsonb_object_keys(excluded.base)) || excluded.shown,
-    merged_at = coalesce(excluded.merged_at, l.merged_at), crm_deleted_at = null, deleted_by = null, updated_at = now();
+    merged_at = coalesce(excluded.merged_at, l.merged_at), crm_modified_at = coalesce(excluded.crm_modified_at, l.crm_modified_at),
+    crm_deleted_at = null, deleted_by = null, updated_at = now();
 
   v_links := private.crm_lock_links(p_context, array(
     select r.record_id from unnest(p_results) r
     where r.action = 'update' and r.outcome = 'written' or r.action = 'delete' and r.outcome in ('written', 'gone')));
   update private.crm_record_links l
   set base = l.base || r.sent, shown = l.shown - array(select jsonb_object_keys(r.sent)) || r.shown,
-    merged_at = greatest(l.merged_at, r.updated_at),
+    merged_at = greatest(l.merged_at, r.updated_at), crm_modified_at = coalesce(r.modified, l.crm_modified_at),
     app_edited_at = case when r.is_partial then coalesce(l.app_edited_at, r.updated_at) when l.has_conflict then l.app_edited_at end,
     updated_at = now()
   from unnest(p_results) r

@@ -337,6 +337,15 @@ create temp table ended on commit drop as select operation from run;
 select pg_temp.again();
 select results_eq($$ select (results #>> '{accounts,push,created}')::int, (results #>> '{accounts,push,deleted}')::int, (results #>> '{accounts,unchanged}')::int from crm_sync_operations o join ended e on e.operation = o.id $$,
   $$ values (1, 1, 2) $$, 'the results tell both directions apart');
+-- A search that lags behind shows what was there before the write
+select pg_temp.settings('{}');
+select pg_temp.merge('contacts', pg_temp.record('L1', '{"last_name": "Late", "title": "Old"}', '{"modified_at": "2030-01-01T10:00:00Z"}'));
+update crm_contacts set title = 'Ours' where id = pg_temp.ours('L1');
+select is(pg_temp.settle('contacts', pg_temp.answer(pg_temp.take('contacts', records => array[pg_temp.ours('L1')]) -> 0, 'written', more => '{"modified": "2030-01-01T11:00:00Z"}')),
+  'updated=1', 'an edit is written, and the CRM says when');
+select is(pg_temp.merge('contacts', pg_temp.record('L1', '{"last_name": "Late", "title": "Old"}', '{"modified_at": "2030-01-01T10:00:00Z"}')), 'unchanged=1', 'the record as it was before');
+select is((select title from crm_contacts where id = pg_temp.ours('L1')), 'Ours', 'takes nothing back');
+
 select throws_ok($$ select private.crm_settle_outbound(operation, fence - 1, 'accounts', '[]') from run $$, 'PC007', null, 'a worker that lost its lease settles nothing');
 select is(current_setting('pipeline_crm.sync_config', true), '', 'afterwards nobody is taken for the connection');
 

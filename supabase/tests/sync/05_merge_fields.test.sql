@@ -143,7 +143,9 @@ select is((pg_temp.contact('C1')).department, 'Board', 'are nobody else''s');
 -- Both sides, by strategy
 create function pg_temp.clash(strategy text, more jsonb default '{}') returns text language plpgsql as $$
 begin
-  perform pg_temp.settings('{}', 'crm_wins'), pg_temp.theirs('{"title": "base", "first_name": "Annie"}');
+  -- As if nothing later had been read.
+  update links set crm_modified_at = null where crm_record_id = 'C1';
+  perform pg_temp.settings('{}', 'crm_wins'), pg_temp.theirs('{"title": "base", "first_name": "Annie"}', more);
   perform pg_temp.edit($e$ title = 'ours' $e$), pg_temp.settings('{}', strategy);
   return pg_temp.theirs('{"title": "theirs", "first_name": "Anna"}', more);
 end $$;
@@ -210,6 +212,21 @@ insert into crm_contacts (workspace_id, first_name, last_name, email, title) sel
 select is(pg_temp.merge('contacts', pg_temp.record('C9', '{"first_name": "Zoe", "last_name": "There", "email": "zoe@x.example", "title": null, "phone": "+49123456"}')), 'updated=1 conflicts=1', 'a first meeting under manual_review');
 select results_eq($$ select last_name, title, phone from pg_temp.contact('C9') $$, $$ values ('Here', 'CTO', '+49123456') $$, 'fills what we lack, keeps what they lack');
 select is((pg_temp.conflict('C9')).conflicting_fields, '{last_name}', 'and asks about what differs');
+
+-- Late: a search that lags behind shows a record as it was
+select pg_temp.settings('{}', 'crm_wins');
+create function pg_temp.late(vals jsonb, modified text) returns text language sql as $$
+  select pg_temp.merge('contacts', pg_temp.record('L1', '{"last_name": "Late", "title": "Old"}' || vals, jsonb_build_object('modified_at', modified)))
+$$;
+select pg_temp.late('{}', '2030-01-01T10:00:00Z'), pg_temp.late('{"title": "New"}', '2030-01-01T11:00:00Z');
+select is(pg_temp.late('{}', '2030-01-01T10:00:00Z'), 'unchanged=1', 'what is older than what was merged changes nothing');
+select is((pg_temp.contact('L1')).title, 'New', 'the later value stays');
+update crm_contacts set title = 'Ours' where id = (pg_temp.contact('L1')).id;
+select is(pg_temp.late('{}', '2030-01-01T10:00:00Z'), 'unchanged=1', 'nor is it in conflict with an edit of ours');
+select is(pg_temp.late('{"title": "Same time"}', '2030-01-01T11:00:00+00:00'), 'updated=1 conflicts=1', 'two edits of one second have one time: the second counts');
+select is(pg_temp.merge('contacts', pg_temp.record('L1', '{"title": "Latest"}', '{"modified_at": "2030-01-01T13:00:00Z"}')
+  || pg_temp.record('L1', '{"title": "Before"}', '{"modified_at": "2030-01-01T12:00:00Z"}')), 'updated=1', 'of two forms on one page');
+select is((pg_temp.contact('L1')).title, 'Latest', 'the later one counts, wherever it stands');
 
 select * from finish();
 rollback;

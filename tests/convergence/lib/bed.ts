@@ -18,7 +18,7 @@ import type { Db } from "../../../supabase/functions/_shared/db/types.ts";
 import { defaultMappings, defaultStageMap } from "../../../supabase/functions/_shared/sync/defaults/index.ts";
 import type { CrmName } from "./fields.ts";
 
-/** A database with the migrations, and both CRMs in this process. Used for one history after the other. */
+/** A place in the database, and both CRMs in this process. Used for one history after the other. */
 export interface Bed {
   db: Db;
   sql: Sql;
@@ -35,16 +35,22 @@ interface Proposal {
   owners: OwnerRow[];
 }
 
+/** A database with the migrations, for any number of beds. */
+export interface Ground {
+  dbUrl: string;
+  stop(): Promise<void>;
+}
+
 /** Beds beside one another in one database: histories that are played at the same time do not meet. */
 export interface Beds {
   all: readonly Bed[];
-  stop(): Promise<void>;
+  close(): Promise<void>;
 }
 
 const REDIRECT = "http://127.0.0.1:3999/callback";
 const EMPTY = { data: "generated", companies: 0, contacts: 0, deals: 0 } as const;
 
-export async function startBeds(firstPort: number, count: number): Promise<Beds> {
+export async function startGround(firstPort: number): Promise<Ground> {
   const dataDir = await mkdtemp(join(tmpdir(), "pipeline-crm-convergence-"));
   // Run by root, the database server is another user, who must be able to get in.
   await chmod(dataDir, 0o755);
@@ -57,18 +63,27 @@ export async function startBeds(firstPort: number, count: number): Promise<Beds>
     // Nobody listens there: the worker of these tests is called by hand.
     project_url: "http://127.0.0.1:9",
   });
-  const all = await Promise.all(Array.from({ length: count }, () => openBed(stack.dbUrl)));
   return {
-    all,
+    dbUrl: stack.dbUrl,
     async stop() {
-      await Promise.all(all.map(closeBed));
       await stack.stop();
       await rm(dataDir, { recursive: true, force: true });
     },
   };
 }
 
-async function openBed(dbUrl: string): Promise<Bed> {
+export async function openBeds(dbUrl: string, count: number): Promise<Beds> {
+  const proposals: Bed["proposals"] = { salesforce: null, hubspot: null };
+  const all = await Promise.all(Array.from({ length: count }, () => openBed(dbUrl, proposals)));
+  return {
+    all,
+    async close() {
+      await Promise.all(all.map(closeBed));
+    },
+  };
+}
+
+async function openBed(dbUrl: string, proposals: Bed["proposals"]): Promise<Bed> {
   const [salesforce, hubspot] = await Promise.all([startSalesforceMock(EMPTY), startHubSpotMock(EMPTY)]);
   const env = {
     SALESFORCE_CLIENT_ID: LOCAL_CRM_CLIENT.id,
@@ -90,7 +105,7 @@ async function openBed(dbUrl: string): Promise<Bed> {
     sql: postgres(dbUrl, { max: 1, onnotice: () => {} }),
     mocks: { salesforce, hubspot },
     providers: { salesforce: provider("salesforce"), hubspot: provider("hubspot") },
-    proposals: { salesforce: null, hubspot: null },
+    proposals,
   };
 }
 

@@ -1,15 +1,16 @@
 import fc from "fast-check";
 import type { EntityType } from "../../../supabase/functions/_shared/crm/contract.ts";
+import { type Blow, moment } from "./fate.ts";
 import type { CrmName } from "./fields.ts";
-import { DEEDS, type Deed, anyEntity as entity, anyPick as pick } from "./people.ts";
-import type { Blow } from "./worker.ts";
+import { meddling } from "./meddling.ts";
+import { DEEDS, type Deed, anyEntity as entity, type Merging, merging, anyPick as pick } from "./people.ts";
 
 /** One thing that happens. */
 export type Command =
   | Deed
   | { do: "undelete"; entity: EntityType; pick: number }
   | { do: "restore"; entity: EntityType; pick: number }
-  | { do: "merge"; system: CrmName; entity: "accounts" | "contacts"; pick: number; other: number }
+  | ({ do: "merge" } & Merging)
   | { do: "sync"; system: CrmName; blows: Blow[] }
   | { do: "trouble"; system: CrmName; trouble: Trouble };
 
@@ -33,28 +34,29 @@ export interface History {
 
 const crm = fc.constantFrom<CrmName>("salesforce", "hubspot");
 
-const blow = fc.record<Blow>({
-  step: fc.integer({ min: 1, max: 40 }),
-  what: fc.constantFrom("dies_before", "dies_after", "freezes_before", "freezes_after", "hears_it_again"),
-});
+const blow: fc.Arbitrary<Blow> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      step: fc.integer({ min: 1, max: 40 }),
+      what: fc.constantFrom("dies_before", "dies_after", "freezes_before", "freezes_after", "hears_it_again"),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ step: fc.integer({ min: 1, max: 10 }), what: fc.constant("hears_late" as const) }),
+  },
+  { weight: 3, arbitrary: fc.record({ what: fc.constant("meddles" as const), before: moment, does: meddling }) },
+);
 
 const command: fc.Arbitrary<Command> = fc.oneof(
   ...DEEDS,
   { weight: 1, arbitrary: fc.record({ do: fc.constant("undelete" as const), entity, pick }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("restore" as const), entity, pick }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      do: fc.constant("merge" as const),
-      system: crm,
-      entity: fc.constantFrom("accounts" as const, "contacts" as const),
-      pick,
-      other: pick,
-    }),
-  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("merge" as const), ...merging }) },
   {
     weight: 7,
-    arbitrary: fc.record({ do: fc.constant("sync" as const), system: crm, blows: fc.array(blow, { maxLength: 3 }) }),
+    arbitrary: fc.record({ do: fc.constant("sync" as const), system: crm, blows: fc.array(blow, { maxLength: 4 }) }),
   },
   {
     weight: 2,

@@ -1,16 +1,20 @@
 import fc from "fast-check";
 import type { Bed } from "./bed.ts";
 import { type History, history } from "./commands.ts";
-import { calm, openStage, play } from "./play.ts";
-import { runConnection } from "./run.ts";
+import { calm, openStage, play, syncOnce } from "./play.ts";
 import { faults, untilQuiet } from "./verdict.ts";
 
 /** Beds that one process keeps busy: while one waits for the database, the others go on. */
 export const BEDS = 3;
 
+export interface Numbered {
+  number: number;
+  history: History;
+}
+
 /** The same seed gives the same histories, whatever their number. */
-export function historiesOf(seed: number, count: number): History[] {
-  return fc.sample(history, { seed, numRuns: count });
+export function historiesOf(seed: number, count: number): Numbered[] {
+  return fc.sample(history, { seed, numRuns: count }).map((one, number) => ({ number, history: one }));
 }
 
 /** A history that ended badly: enough to play it again. */
@@ -27,10 +31,8 @@ export async function faultsOf(bed: Bed, one: History): Promise<string[]> {
   try {
     await play(stage, one.commands);
     calm(bed, one);
-    await untilQuiet(stage, (name) =>
-      runConnection(bed, { config: stage.configs[name], random: stage.random, blows: [] }),
-    );
-    return await faults(stage);
+    await untilQuiet(stage, (name) => syncOnce(stage, name, []));
+    return [...stage.accusations, ...(await faults(stage))];
   } catch (error) {
     return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
   }
@@ -39,7 +41,7 @@ export async function faultsOf(bed: Bed, one: History): Promise<string[]> {
 export interface PlayOptions {
   beds: readonly Bed[];
   seed: number;
-  histories: readonly History[];
+  histories: readonly Numbered[];
   /** Asked before each history. */
   mayGoOn?: () => boolean;
   onPlayed?: (played: number) => void;
@@ -53,11 +55,10 @@ export async function playHistories(options: PlayOptions): Promise<{ played: num
   let next = 0;
   const playOn = async (bed: Bed) => {
     while (failure === null && mayGoOn()) {
-      const number = next++;
-      const one = histories[number];
+      const one = histories[next++];
       if (one === undefined) return;
-      const found = await faultsOf(bed, one);
-      if (found.length > 0) failure ??= { seed, number, faults: found, history: one };
+      const found = await faultsOf(bed, one.history);
+      if (found.length > 0) failure ??= { seed, faults: found, ...one };
       played += 1;
       onPlayed(played);
     }

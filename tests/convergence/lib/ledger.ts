@@ -15,7 +15,9 @@ export class Ledger {
   readonly edits: Edit[] = [];
   readonly #replaced = new Set<string>();
   /** Records that somebody deleted or merged in any system: whether they live on is a matter of the rules. */
-  readonly touchy = new Set<string>();
+  readonly #touched = new Map<string, Set<SystemName>>();
+  readonly #restored = new Set<string>();
+  readonly #companies = new Map<string, string>();
   #numbers = 0;
 
   next(): number {
@@ -29,14 +31,40 @@ export class Ledger {
     if (seen !== null) this.#replaced.add(seen);
   }
 
-  /** A record that a person removed takes the values along that they saw on it. */
-  removed(marker: string, values: Readonly<Record<string, string | null>>): void {
-    this.touchy.add(marker);
-    for (const value of Object.values(values)) if (value !== null) this.#replaced.add(value);
+  /** A contact that began under a company goes its company's way: Salesforce deletes the two together. */
+  under(marker: string, company: string): void {
+    this.#companies.set(marker, company);
+  }
+
+  removed(marker: string, by: SystemName): void {
+    this.#touched.set(marker, new Set([...this.removers(marker), by]));
+  }
+
+  restored(marker: string): void {
+    this.#restored.add(marker);
+  }
+
+  /** Where somebody removed it, or what it belongs to. */
+  removers(marker: string): ReadonlySet<SystemName> {
+    const company = this.#companies.get(marker) ?? "";
+    return new Set([...(this.#touched.get(marker) ?? []), ...(this.#touched.get(company) ?? [])]);
+  }
+
+  wasRestored(marker: string): boolean {
+    return this.#restored.has(marker);
+  }
+
+  isTouchy(marker: string): boolean {
+    return this.removers(marker).size > 0;
   }
 
   /** Edits that nobody knowingly wrote over. */
   standing(): Edit[] {
-    return this.edits.filter((edit) => !this.#replaced.has(edit.value) && !this.touchy.has(edit.marker));
+    return this.edits.filter((edit) => !this.#replaced.has(edit.value) && !this.isTouchy(edit.marker));
+  }
+
+  /** Edits that somebody knowingly wrote over: such a value must not come back by itself. */
+  outdated(): Edit[] {
+    return this.edits.filter((edit) => this.#replaced.has(edit.value) && !this.isTouchy(edit.marker));
   }
 }

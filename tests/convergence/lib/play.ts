@@ -2,17 +2,25 @@ import type { Mock } from "../../../packages/mock-crm/src/index.ts";
 import { createRandom } from "../../../packages/mock-crm/src/shared/random.ts";
 import { type Bed, connectMock, newWorkspace } from "./bed.ts";
 import type { Command, History, Trouble } from "./commands.ts";
+import { type Blow, EarlierPages } from "./fate.ts";
 import { type CrmName, ENTITIES } from "./fields.ts";
 import { Ledger } from "./ledger.ts";
-import { chosenRow, DOINGS } from "./people.ts";
-import { runConnection } from "./run.ts";
+import { type Meddler, meddled } from "./meddling.ts";
+import { DOINGS, mergeTwo } from "./people.ts";
+import { Memory, revivals } from "./revival.ts";
+import { type RunEnd, runConnection } from "./run.ts";
 import { CRMS, type Scene } from "./scene.ts";
-import { appSystem, crmSystem } from "./systems.ts";
+import { appSystem, crmSystem, MARKER } from "./systems.ts";
 
 /** Where a history takes place. */
 export interface Stage extends Scene {
   bed: Bed;
   random: () => number;
+  /** What the pages of former runs brought. */
+  earlier: Record<CrmName, EarlierPages>;
+  /** What went wrong on the way. */
+  accusations: string[];
+  memory: Memory;
 }
 
 export async function openStage(bed: Bed, { rules, seed }: History): Promise<Stage> {
@@ -34,7 +42,9 @@ export async function openStage(bed: Bed, { rules, seed }: History): Promise<Sta
   };
   const { workspace } = whose;
   const app = appSystem(bed.sql, workspace);
-  return { bed, sql: bed.sql, workspace, configs, crms, app, ledger: new Ledger(), random: createRandom(seed) };
+  const earlier = { salesforce: new EarlierPages(), hubspot: new EarlierPages() };
+  const scene = { sql: bed.sql, workspace, configs, crms, app, ledger: new Ledger() };
+  return { ...scene, bed, random: createRandom(seed), earlier, accusations: [], memory: new Memory() };
 }
 
 /** Takes all trouble away, but for clocks that are off. */
@@ -50,34 +60,41 @@ export async function play(stage: Stage, commands: readonly Command[]): Promise<
   for (const command of commands) await PLAYS[command.do](stage, command as never);
 }
 
+/** One run of a connection; what people do meanwhile, they do in this scene. */
+export async function syncOnce(stage: Stage, system: CrmName, blows: readonly Blow[]): Promise<RunEnd> {
+  const { bed, random, earlier } = stage;
+  const meddle: Meddler = (meddling, inHand) => meddled(stage, system, meddling, inHand);
+  const accuse = (fault: string) => void stage.accusations.push(fault);
+  const options = { config: stage.configs[system], random, blows, meddle, earlier: earlier[system], accuse };
+  const end = await runConnection(bed, options);
+  stage.accusations.push(...(await revivals(stage, stage.memory)));
+  return end;
+}
+
 type Plays = { [C in Command["do"]]: (stage: Stage, command: Extract<Command, { do: C }>) => Promise<void> };
 
 const PLAYS: Plays = {
   ...DOINGS,
   async undelete(stage, { entity, pick }) {
-    const ids = await stage.crms.salesforce.bin(entity);
-    const id = ids[pick % Math.max(1, ids.length)];
-    if (id !== undefined) await stage.crms.salesforce.undelete(entity, id);
+    const gone = await stage.crms.salesforce.bin(entity);
+    const one = gone[pick % Math.max(1, gone.length)];
+    if (one === undefined) return;
+    await stage.crms.salesforce.undelete(entity, one.id);
+    stage.ledger.restored(one.marker);
   },
   async restore(stage, { entity, pick }) {
     const { sql } = stage.bed;
-    const rows = await sql<{ id: string }[]>`
-      select id from ${sql(`public.${ENTITIES[entity].table}`)}
+    const rows = await sql<{ id: string; marker: string }[]>`
+      select id, ${sql(MARKER[entity])} as marker from ${sql(`public.${ENTITIES[entity].table}`)}
        where workspace_id = ${stage.workspace} and deleted_at is not null order by created_at, id`;
     const row = rows[pick % Math.max(1, rows.length)];
-    if (row !== undefined)
-      await sql`update ${sql(`public.${ENTITIES[entity].table}`)} set deleted_at = null where id = ${row.id}`;
+    if (row === undefined) return;
+    await sql`update ${sql(`public.${ENTITIES[entity].table}`)} set deleted_at = null where id = ${row.id}`;
+    stage.ledger.restored(row.marker);
   },
-  async merge(stage, { system, entity, pick, other }) {
-    const crm = stage.crms[system];
-    const winner = await chosenRow(crm, entity, pick);
-    const loser = await chosenRow(crm, entity, other);
-    if (winner === null || loser === null || winner.id === loser.id) return;
-    await crm.merge(entity, winner.id, loser.id);
-    for (const row of [winner, loser]) stage.ledger.removed(row.marker, row.values);
-  },
+  merge: mergeTwo,
   async sync(stage, { system, blows }) {
-    await runConnection(stage.bed, { config: stage.configs[system], random: stage.random, blows });
+    await syncOnce(stage, system, blows);
   },
   async trouble(stage, { system, trouble }) {
     TROUBLE[trouble](stage.bed.mocks[system].control);

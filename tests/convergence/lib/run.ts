@@ -1,5 +1,7 @@
 import type { Bed } from "./bed.ts";
-import { type Blow, endLease, work } from "./worker.ts";
+import type { Blow, EarlierPages } from "./fate.ts";
+import type { Meddler } from "./meddling.ts";
+import { endLease, work } from "./worker.ts";
 
 const LIMITS = { sliceMs: 20_000, sliceRecords: 12, mergeRecords: 6, pageSize: 4, leaseSeconds: 30 };
 /** A run of a handful of records that takes more slices than this is going round in circles. */
@@ -10,6 +12,9 @@ export interface RunOptions {
   random: () => number;
   /** What befalls the slices of this run, in order; then nothing does. */
   blows: readonly Blow[];
+  meddle: Meddler;
+  earlier: EarlierPages;
+  accuse: (fault: string) => void;
 }
 
 export interface RunEnd {
@@ -25,9 +30,10 @@ export async function runConnection(bed: Bed, options: RunOptions): Promise<RunE
     select (private.crm_enqueue(c, null, null, 'manual')).id from public.crm_sync_configs c where c.id = ${options.config}`;
   if (operation === undefined) throw new Error("The run was not queued.");
   const blows = [...options.blows];
+  options.earlier.runBegins();
   await passTime(bed, operation.id);
   for (let slices = 1; slices <= MOST_SLICES; slices += 1) {
-    await work({ bed, random: options.random, limits: LIMITS }, operation.id, blows.shift() ?? null);
+    await work({ ...options, bed, limits: LIMITS }, operation.id, blows.shift() ?? null);
     const [run] = await sql<{ status: string; error: string | null }[]>`
       select status, error_message as error from public.crm_sync_operations where id = ${operation.id}`;
     if (run === undefined) throw new Error("The run is gone.");

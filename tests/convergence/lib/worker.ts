@@ -1,30 +1,22 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { CrmProvider, EntityType, ReadPage } from "../../../supabase/functions/_shared/crm/contract.ts";
 import { syncStore } from "../../../supabase/functions/_shared/db/syncStore.ts";
 import { createLogger } from "../../../supabase/functions/_shared/log/logger.ts";
 import { type Ending, runSlice, type SliceDeps } from "../../../supabase/functions/_shared/sync/slice.ts";
+import type { SyncStore } from "../../../supabase/functions/_shared/sync/store.ts";
 import type { Bed } from "./bed.ts";
-
-/** The worker was killed: nothing it does afterwards counts, not even tidying up. */
-export class Killed extends Error {
-  override readonly name = "Killed";
-}
-
-/**
- * What befalls a worker, at the border of its n-th step. `before`: the step was not taken yet; `after`: it was, and the
- * worker never heard of it, or hears of it too late. A frozen worker thaws while another one has the run. `hears_it_again`: from
- * then on, every page brings the records of the one before as well.
- */
-export interface Blow {
-  step: number;
-  what: "dies_before" | "dies_after" | "freezes_before" | "freezes_after" | "hears_it_again";
-}
+import { type Blow, type EarlierPages, fateOf } from "./fate.ts";
+import type { Meddler } from "./meddling.ts";
 
 export interface WorkerOptions {
   bed: Bed;
+  config: string;
   random: () => number;
   /** Small, so that a few records are many pages. */
   limits: SliceDeps["limits"];
+  meddle: Meddler;
+  earlier: EarlierPages;
+  /** Takes down what must never happen on the way. */
+  accuse: (fault: string) => void;
 }
 
 /** Longer than any lease. */
@@ -32,18 +24,27 @@ const FROZEN_MS = 60_000;
 
 /** One slice in this process, as the crm-sync function runs it. */
 export async function work(options: WorkerOptions, operation: string, blow: Blow | null): Promise<Ending | "killed"> {
-  const { bed, random, limits } = options;
+  const { bed, random, limits, earlier } = options;
   let frozenMs = 0;
-  let rival: Promise<unknown> = Promise.resolve();
+  let rival: Promise<unknown> | null = null;
+  let stirs = 0;
   const freeze = async () => {
+    stirs += 1;
     frozenMs = FROZEN_MS;
     await endLease(bed, operation);
-    rival = work(options, operation, null);
+    rival = work({ ...options, accuse: () => {} }, operation, null);
     await pause(random() * 20);
   };
-  const fate = fateOf(blow, freeze);
+  // A page is read while the one before it is merged, so people may be at it during a merge.
+  const meddle: Meddler = async (what, inHand) => {
+    stirs += 1;
+    await options.meddle(what, inHand);
+    stirs += 1;
+  };
+  const fate = fateOf({ blow, freeze, meddle, earlier });
+  const store = watched(options, () => stirs);
   const deps: SliceDeps = {
-    store: fate.suffered(syncStore(bed.db)),
+    store: fate.suffered(store),
     provider: (id) => fate.suffered(fate.misheard(bed.providers[id])),
     now: () => new Date(Date.now() + frozenMs),
     // Waiting is skipped: what a pause is good for has its own tests.
@@ -70,51 +71,24 @@ export async function endLease({ sql }: Bed, operation: string): Promise<void> {
      where operation_id = ${operation} and lease_expires_at is not null`;
 }
 
-interface Fate {
-  /** Makes the asynchronous methods of an object the steps of one worker's life. */
-  suffered<T extends object>(target: T): T;
-  misheard(crm: CrmProvider): CrmProvider;
-  dead(): boolean;
-}
-
-/** Answer at once, so they are no steps. */
-const AT_ONCE: ReadonlySet<PropertyKey> = new Set(["tokens", "calls", "authorizeUrl"]);
-
-function fateOf(blow: Blow | null, freeze: () => Promise<void>): Fate {
-  let steps = 0;
-  let dead = false;
-  const step = async <T>(run: () => Promise<T>): Promise<T> => {
-    if (dead) throw new Killed();
-    steps += 1;
-    const what = steps === blow?.step ? blow.what : null;
-    if (what === "freezes_before") await freeze();
-    if (what === "dies_before") dead = true;
-    if (dead) throw new Killed();
-    const result = await run();
-    if (what === "freezes_after") await freeze();
-    if (what === "dies_after") dead = true;
-    if (dead) throw new Killed();
-    return result;
+/** What a merge brings from a CRM is news to the others, never to that CRM. Told only where nobody else was at work: `stirs`. */
+function watched({ bed, config, accuse }: WorkerOptions, stirs: () => number): SyncStore {
+  const store = syncStore(bed.db);
+  const latest = async () => {
+    const [row] = await bed.sql<{ version: string | null }[]>`
+      select max(version)::text as version from private.crm_outbox where config_id = ${config}`;
+    return row?.version ?? null;
   };
-  const suffered = <T extends object>(target: T): T =>
-    new Proxy(target, {
-      get(object, key) {
-        const value = Reflect.get(object, key) as unknown;
-        if (typeof value !== "function" || AT_ONCE.has(key)) return value;
-        return (...args: unknown[]) =>
-          step(() => (value as (...given: unknown[]) => Promise<unknown>).apply(object, args));
-      },
-    });
-  const misheard = (crm: CrmProvider): CrmProvider => {
-    if (blow?.what !== "hears_it_again") return crm;
-    const before = new Map<EntityType, ReadPage["records"]>();
-    const readPage: CrmProvider["readPage"] = async (session, request) => {
-      const page = await crm.readPage(session, request);
-      const again = before.get(request.entity) ?? page.records;
-      before.set(request.entity, page.records);
-      return steps < blow.step ? page : { ...page, records: [...again, ...page.records] };
-    };
-    return { ...crm, readPage };
+  return {
+    ...store,
+    async mergePage(run, page) {
+      const stirred = stirs();
+      const before = await latest();
+      const counts = await store.mergePage(run, page);
+      const after = await latest();
+      if (after !== null && after !== before && stirs() === stirred && stirred % 2 === 0)
+        accuse(`The merge of ${page.entity} put records into the outbox of the connection that they came from.`);
+      return counts;
+    },
   };
-  return { suffered, misheard, dead: () => dead };
 }

@@ -27,6 +27,8 @@ export interface Subject {
   fixedContact: boolean;
   /** A record without an owner does not exist. */
   alwaysOwned: boolean;
+  /** Its answers to writes name the time. */
+  saysWhen: boolean;
   /** The industry of a company, and whether only the options are taken. */
   industry: { field: string; restricted: boolean };
   /** What a refusal for want of a permission says. */
@@ -83,6 +85,7 @@ export const SUBJECTS: readonly Subject[] = [
     invalid: { fields: { LastName: "x".repeat(81) }, code: "STRING_TOO_LONG", field: "LastName" },
     fixedContact: true,
     alwaysOwned: true,
+    saysWhen: false,
     industry: { field: "Industry", restricted: false },
     forbidden: /may not do this .*Contact/,
   },
@@ -113,6 +116,7 @@ export const SUBJECTS: readonly Subject[] = [
     invalid: { fields: { lifecyclestage: "no such stage" }, code: "INVALID_OPTION", field: "lifecyclestage" },
     fixedContact: false,
     alwaysOwned: false,
+    saysWhen: true,
     industry: { field: "industry", restricted: true },
     forbidden: /crm\.objects\.contacts\.write/,
   },

@@ -211,7 +211,8 @@ describe.each(SUBJECTS)("writing with the $id provider", (subject: Subject) => {
         "opportunities",
       );
       const left = subject.fixedContact ? { left: ["contact"] } : {};
-      expect(result).toEqual({ key: "d", outcome: "written", id, ...left });
+      expect(result).toMatchObject({ key: "d", outcome: "written", id, ...left });
+      expect(result?.left).toEqual(left.left);
       const contactNow = subject.fixedContact ? before : after;
       expect(await seen(id, "opportunities")).toMatchObject({ stage, ownerId: owner, company, contact: contactNow });
     });
@@ -223,13 +224,20 @@ describe.each(SUBJECTS)("writing with the $id provider", (subject: Subject) => {
       const nobody = { key: "o", id, fields: { [titleField]: "New" }, owner: null };
       const [result] = await update([nobody]);
       const left = subject.alwaysOwned ? { left: ["owner"] } : {};
-      expect(result).toEqual({ key: "o", outcome: "written", id, ...left });
+      expect(result).toMatchObject({ key: "o", outcome: "written", id, ...left });
+      expect(result?.left).toEqual(left.left);
       expect((await seen(id)).ownerId).toBe(subject.alwaysOwned ? owner : null);
       const [tied] = await update([{ key: "t", id: company, fields: {}, contact: id }], "accounts");
       expect(tied).toEqual({ key: "t", outcome: "written", id: company, left: ["contact"] });
       const write = { key: "n", fields: minimal("accounts", "No contact"), contact: id };
       const [made] = await provider.createRecords(session, { entity: "accounts", writes: [write] });
       expect(made).toMatchObject({ key: "n", outcome: "written", left: ["contact"] });
+    });
+
+    it("says when it wrote, as reading says it, where the CRM does", async () => {
+      const id = await make("contacts", "Timed");
+      const [result] = await update([{ key: "w", id, fields: { [titleField]: "New" } }]);
+      expect(result?.modifiedAt).toBe(subject.saysWhen ? (await seen(id)).modifiedAt : undefined);
     });
 
     it("asks the CRM nothing about a record to which nothing changes", async () => {
@@ -262,7 +270,7 @@ describe.each(SUBJECTS)("writing with the $id provider", (subject: Subject) => {
           { key: "gone", id: gone, fields: title },
         ]),
       );
-      expect(results.get("good")).toEqual({ key: "good", outcome: "written", id: good });
+      expect(results.get("good")).toMatchObject({ key: "good", outcome: "written", id: good });
       expect(results.get("bad")).toMatchObject({ outcome: "failed", id: bad, error: { kind: "rejected" } });
       expect(results.get("gone")).toEqual({ key: "gone", outcome: "gone", id: gone });
     });

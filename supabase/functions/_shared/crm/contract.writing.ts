@@ -55,6 +55,8 @@ export interface WriteResult {
   error?: CrmError & { field?: string };
   /** Of a record that was written: relations that this CRM, or its user's rights, did not let anybody set. */
   left?: RelationName[];
+  /** Of a record that was written, where the CRM says so: its time of modification. What is read with an earlier one is older. */
+  modifiedAt?: string;
 }
 
 export type RelationName = "company" | "contact" | "owner";

@@ -18,7 +18,7 @@ export interface BatchError {
   context?: Record<string, string[]>;
 }
 
-export type WrittenObject = Pick<SimplePublicObject, "id" | "properties" | "objectWriteTraceId">;
+export type WrittenObject = Pick<SimplePublicObject, "id" | "properties" | "updatedAt" | "objectWriteTraceId">;
 
 export interface Reading<W, R> {
   /** By what a result and an error name the write they belong to. */

@@ -67,7 +67,10 @@ function mergedId(entry: string): string {
   return entry.split(":")[0]?.trim() ?? "";
 }
 
-export function modifiedAt(object: SimplePublicObject, entity: EntityType): string {
+export function modifiedAt(
+  object: Pick<SimplePublicObject, "id" | "properties" | "updatedAt">,
+  entity: EntityType,
+): string {
   return readProperties(object)[OBJECTS[entity].modified] || object.updatedAt.toISOString();
 }
 
@@ -76,7 +79,10 @@ function stageOf({ pipeline, dealstage }: Record<string, string | null | undefin
 }
 
 /** The client's types promise it; an answer from in between may still be something else. */
-function readProperties({ id, properties }: SimplePublicObject): Record<string, string | null | undefined> {
+function readProperties({
+  id,
+  properties,
+}: Pick<SimplePublicObject, "id" | "properties">): Record<string, string | null | undefined> {
   if (typeof id === "string" && typeof properties === "object" && properties !== null) return properties;
   throw malformed(CRM, "a record without id or properties");
 }

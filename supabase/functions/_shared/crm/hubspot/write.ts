@@ -28,6 +28,7 @@ import { CRM } from "./errors.ts";
 import { fetchRecords } from "./fetch.ts";
 import { OBJECTS } from "./objects.ts";
 import { toProperties } from "./properties.ts";
+import { modifiedAt } from "./records.ts";
 import { hasRelations, newAssociations, type Related, setRelations, unknownRelations } from "./relations.ts";
 
 export const BATCH = { fetch: 100, write: 100 };
@@ -103,7 +104,7 @@ function creating(client: HubSpotClient, entity: EntityType): Sending<RecordWrit
       return readBatch<RecordWrite, WrittenObject>(part, answer, {
         namesOf: ({ key }) => [key],
         namesIn: ({ objectWriteTraceId }) => [objectWriteTraceId],
-        done: ({ key }, { id }) => written(key, id),
+        done: ({ key }, object) => done(key, object, entity),
         refused,
       });
     },
@@ -127,7 +128,7 @@ function upserting(client: HubSpotClient, entity: EntityType, idProperty: string
       return readBatch<RecordWrite, WrittenObject>(part, answer, {
         namesOf: (write) => [write.key, ours(write)],
         namesIn: ({ objectWriteTraceId, properties }) => [objectWriteTraceId, properties[idProperty] ?? undefined],
-        done: ({ key }, { id }) => written(key, id),
+        done: ({ key }, object) => done(key, object, entity),
         refused,
       });
     },
@@ -151,11 +152,16 @@ function updating(client: HubSpotClient, entity: EntityType): Sending<Update> {
         namesOf: ({ key, id }) => [key, id],
         namesIn: ({ objectWriteTraceId, id }) => [objectWriteTraceId, id],
         // Another id is the survivor of a merge.
-        done: ({ key, id }, object) => (object.id === id ? written(key, id) : { key, outcome: "gone", id }),
+        done: ({ key, id }, object) => (object.id === id ? done(key, object, entity) : { key, outcome: "gone", id }),
         refused,
       });
     },
   };
+}
+
+/** A search that lags behind shows the record as it was before: the time of the write tells the two apart. */
+function done(key: string, object: WrittenObject, entity: EntityType): WriteResult {
+  return { ...written(key, object.id), modifiedAt: modifiedAt(object, entity) };
 }
 
 function refusedCreate(key: string, error: WriteError): WriteResult {

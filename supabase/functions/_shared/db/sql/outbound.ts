@@ -49,6 +49,8 @@ export interface OutboundResult {
   sent: Readonly<Record<string, Json>>;
   relations: OutboundRelations;
   updated_at: string | null;
+  /** The CRM's time of the write, where it says so. */
+  modified?: string;
   /** Of what was sent, values that the CRM will show in another form: `crm` as reading brings it, `app` as ours has it. */
   shown?: Readonly<Record<string, { app: Json; crm: Json }>>;
   /** Fields that a record which was written went without. */

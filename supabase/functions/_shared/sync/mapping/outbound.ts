@@ -1,6 +1,6 @@
 import type { CrmField, EntityType, RecordWrite } from "../../crm/contract.ts";
 import type { Json } from "../json.ts";
-import { misfit, missing, type Problem, partly, readOnly, rejection } from "./outboundProblems.ts";
+import { misfit, type Problem, partly, readOnly, rejection } from "./outboundProblems.ts";
 import { RequiredFields } from "./outboundRequired.ts";
 import { type ReadBack, readBack, type Shown } from "./outboundShown.ts";
 import { type CrmStageRef, type StageFor, severalPipelines, stageChooser } from "./outboundStages.ts";
@@ -139,12 +139,10 @@ function stepsOf(rows: readonly MappingRow[], fields: readonly CrmField[], optio
   });
 }
 
-/** Said where else nobody would hear of it: of a field that is gone and also read, the reading tells. */
+/** A field that is gone is told once per run, not here. */
 function closed(row: MappingRow, fields: ReadonlyMap<string, CrmField>): Problem | null {
   const [name = ""] = sourceParts(row.crm_field).map(({ field }) => field);
-  const field = fields.get(name);
-  if (field?.readOnly) return readOnly(name);
-  return field === undefined && row.sync_direction === "push" ? missing(name) : null;
+  return fields.get(name)?.readOnly ? readOnly(name) : null;
 }
 
 /** A field of ours goes out as a whole or not at all: the base takes no halves. */

@@ -18,10 +18,6 @@ export function readOnly(field: string): Problem {
   return { code: "read_only", text: "the user who connected can only read it there", field };
 }
 
-export function missing(field: string): Problem {
-  return { code: "missing_field", text: "there is no such field", field };
-}
-
 /** The record stays here. */
 export function rejection(problems: readonly Problem[], crmName: string): OutboundRejection {
   const [first] = problems as [Problem];
@@ -43,7 +39,6 @@ const REMEDIES: Readonly<Record<string, string>> = {
   not_an_option:
     "Choose one of these here, add it to the CRM and retry the failed records, or change the field's mapping",
   read_only: "Map it for reading only (sync_direction pull), or open it in the CRM, then retry the failed records",
-  missing_field: "Correct or remove its mapping, then retry the failed records",
 };
 
 function remedy(code: string): string {

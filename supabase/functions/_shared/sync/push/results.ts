@@ -24,7 +24,11 @@ export function answered(
   const crmId = result.id ?? item.crm_id;
   if (result.outcome !== "written") return settled(item, result.outcome, crmId);
   const left = result.left ?? [];
-  return written(item, crmId, { sent: without(sent, left), problems: [...problems, ...left.map(unset)] });
+  const modified = result.modifiedAt === undefined ? {} : { modified: result.modifiedAt };
+  return {
+    ...written(item, crmId, { sent: without(sent, left), problems: [...problems, ...left.map(unset)] }),
+    ...modified,
+  };
 }
 
 export function written(

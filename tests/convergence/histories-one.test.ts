@@ -1,0 +1,3 @@
+import { playShare } from "./lib/share.ts";
+
+playShare(0);
