@@ -34,6 +34,10 @@ create function private.crm_keep_links(
 language plpgsql
 set search_path = ''
 set plan_cache_mode = force_custom_plan
+-- Each link by its key.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
 begin
   update private.crm_record_links l
@@ -228,13 +232,14 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  v_arrived constant text[] := array(select c.crm_id from unnest(p_changes) c where c.action in ('created', 'linked'));
+  v_arrived text[];
   v_kind record;
 begin
   if not exists (
     select from private.crm_pending_relations p where p.config_id = p_context.config_id and p.parent_entity = p_context.entity) then
     return;
   end if;
+  v_arrived := array(select c.crm_id from unnest(p_changes) c where c.action in ('created', 'linked'));
   for v_kind in
     select distinct p.entity_type, p.relation, e.table_name, f.column_name
     from private.crm_pending_relations p
@@ -274,10 +279,17 @@ end
 $$;
 
 -- One open error per record, with the latest reason; a record that got through closes its own.
-create function private.crm_keep_errors(p_context private.crm_merge_context, p_problems private.crm_merge_problem[], p_records jsonb) returns void
-language sql
+create function private.crm_keep_errors(p_context private.crm_merge_context, p_problems private.crm_merge_problem[], p_crm_ids text[]) returns void
+language plpgsql
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 as $$
+begin
+  if p_problems = '{}' and not exists (
+    select from public.crm_sync_errors e
+    where e.config_id = p_context.config_id and e.entity_type = p_context.entity and e.status = 'open' and e.crm_record_id is not null) then
+    return;
+  end if;
   insert into public.crm_sync_errors as e (workspace_id, config_id, operation_id, entity_type, crm_record_id, record_id, kind, code, message, field)
   select p_context.workspace_id, p_context.config_id, p_context.operation_id, p_context.entity, p.crm_id, l.record_id, 'rejected',
     coalesce(p.code, 'rejected'), coalesce(p.message, 'The record was rejected.'), p.field
@@ -291,8 +303,9 @@ as $$
   update public.crm_sync_errors e
   set status = 'resolved', last_seen_at = clock_timestamp()
   where e.config_id = p_context.config_id and e.entity_type = p_context.entity and e.status = 'open'
-    and e.crm_record_id in (select r ->> 'crm_id' from jsonb_array_elements(p_records) r)
+    and e.crm_record_id = any (p_crm_ids)
     and e.crm_record_id <> all (array(select p.crm_id from unnest(p_problems) p));
+end
 $$;
 
 revoke execute on function
@@ -307,5 +320,5 @@ revoke execute on function
   private.crm_keep_notes(private.crm_merge_context, private.crm_merge_change[]),
   private.crm_keep_waiting(private.crm_merge_context, private.crm_merge_change[]),
   private.crm_settle_waiting(private.crm_merge_context, private.crm_merge_change[]),
-  private.crm_keep_errors(private.crm_merge_context, private.crm_merge_problem[], jsonb)
+  private.crm_keep_errors(private.crm_merge_context, private.crm_merge_problem[], text[])
   from public, anon, authenticated, service_role;
