@@ -34,7 +34,8 @@ create function private.crm_keep_links(
 language plpgsql
 set search_path = ''
 set plan_cache_mode = force_custom_plan
--- Each link by its key.
+-- Each link by its key, whatever the statistics say: the key comes with each change, so that no plan takes a part of it for a
+-- search of its own.
 set enable_seqscan = off
 set enable_bitmapscan = off
 set jit = off
@@ -45,10 +46,9 @@ begin
     deleted_by = case when c.crm_deleted_at is not null then 'crm' end, app_edited_at = c.app_edited_at,
     merged_at = coalesce(case when c.action = 'created' then now() else t.updated_at end, l.merged_at),
     matched_on = case when c.action <> 'created' then l.matched_on end, has_conflict = c.conflict is not null, updated_at = now()
-  from unnest(p_changes) c
+  from (select u.*, p_context.config_id as config_id, p_context.entity as entity from unnest(p_changes) u where u.had_conflict is not null offset 0) c
   left join unnest(p_touched) t on t.record_id = c.record_id
-  where c.had_conflict is not null
-    and l.config_id = p_context.config_id and l.entity_type = p_context.entity and l.crm_record_id = c.crm_id
+  where l.config_id = c.config_id and l.entity_type = c.entity and l.crm_record_id = c.crm_id
     and (t.record_id is not null or c.action = 'created'
       or (l.base, l.crm_deleted_at, l.has_conflict) is distinct from (c.base, c.crm_deleted_at, c.conflict is not null));
 end

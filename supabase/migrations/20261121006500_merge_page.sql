@@ -137,7 +137,7 @@ $$;
 -- A first sync fills empty tables faster than autovacuum looks at them, and an ANALYZE that runs amid the first page even
 -- counts no rows at all. Plans made on such figures walk the whole workspace for every row; one column is enough to set them
 -- right. Passed over when somebody else is at it.
-create function private.crm_keep_statistics(p_table regclass) returns void
+create function private.crm_keep_statistics(p_table regclass, p_column name) returns void
 language plpgsql
 set search_path = ''
 as $$
@@ -150,7 +150,7 @@ begin
     return;
   end if;
   execute format('lock table %s in share update exclusive mode nowait', p_table);
-  execute format('analyze %s (workspace_id)', p_table);
+  execute format('analyze %s (%I)', p_table, p_column);
 exception
   when lock_not_available then
     return;
@@ -235,7 +235,8 @@ begin
   end if;
   v_counts.conflicts := v_counts.conflicts + v_counts.conflicts_resolved;
   v_done := private.crm_merge_count(v_context, v_counts, p_checkpoint, p_cursor);
-  perform private.crm_keep_statistics(format('public.%I', v_context.target)), private.crm_keep_statistics('private.crm_record_links');
+  perform private.crm_keep_statistics(format('public.%I', v_context.target), 'workspace_id'),
+    private.crm_keep_statistics('private.crm_record_links', 'config_id');
 
   -- What follows in this transaction is not this connection's doing.
   perform set_config('pipeline_crm.sync_config', '', true);
@@ -253,5 +254,5 @@ revoke execute on function
   private.crm_merge_tally(private.crm_merge_outcome, int, text[], private.crm_merge_problem[]),
   private.crm_merge_keep(private.crm_merge_context, private.crm_merge_change[], private.crm_merge_ours[], private.crm_merge_outcome),
   private.crm_merge_count(private.crm_merge_context, private.crm_merge_counts, jsonb, jsonb),
-  private.crm_keep_statistics(regclass), private.crm_merge_page(uuid, bigint, text, jsonb, jsonb, jsonb, jsonb)
+  private.crm_keep_statistics(regclass, name), private.crm_merge_page(uuid, bigint, text, jsonb, jsonb, jsonb, jsonb)
   from public, anon, authenticated, service_role;

@@ -4,7 +4,7 @@
 create table private.crm_dirty (
   config_id uuid not null references public.crm_sync_configs (id) on delete cascade,
   entity_type text not null check (entity_type in ('accounts', 'contacts', 'opportunities')),
-  crm_record_id text collate "C" not null check (crm_record_id <> ''),
+  crm_record_id text not null check (crm_record_id <> ''),
   reason text not null,
   noticed_at timestamptz not null default clock_timestamp(),
   waiting_since timestamptz not null default clock_timestamp(),
