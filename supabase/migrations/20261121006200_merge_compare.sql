@@ -57,7 +57,7 @@ create function private.crm_merge_ours(
 ) returns private.crm_merge_ours[]
 language plpgsql
 set search_path = ''
--- Each by its key: a page is much of a small table, but reading all of that takes longer, and it grows.
+-- Each record by its key, as in the write.
 set enable_seqscan = off
 set enable_bitmapscan = off
 set jit = off

@@ -161,7 +161,7 @@ create function private.crm_merge_update(
 ) returns private.crm_merge_ours[]
 language plpgsql
 set search_path = ''
--- Each record by its key, which comes with its change.
+-- Each record by its key: a page is much of a small table, but reading all of that takes longer, and it grows.
 set enable_seqscan = off
 set enable_bitmapscan = off
 set jit = off
@@ -184,12 +184,8 @@ begin
   execute format($sql$
     with touched as (
       update public.%I t set %s
-      from (
-        select u.*, $2 as workspace_id from unnest($1) u
-        where u.action <> 'created' and u.written is not null and $3::text is not null
-        offset 0
-      ) c
-      where t.id = c.record_id and t.workspace_id = c.workspace_id
+      from unnest($1) c
+      where c.action <> 'created' and c.written is not null and t.id = c.record_id and t.workspace_id = $2 and $3::text is not null
       returning t.id, t.updated_at
     )
     select coalesce(array_agg((u.id, u.updated_at, null, null)::private.crm_merge_ours), '{}') from touched u

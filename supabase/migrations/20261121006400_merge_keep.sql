@@ -1,58 +1,5 @@
--- Merge, keep: what is remembered about the page besides the records: links with their base, the journal, conflicts, notes,
+-- Merge, keep: what is remembered about the page besides the records and their links: the journal, conflicts, notes,
 -- relations that wait, errors.
-
--- {field: {side: value}} → {field: value} for one side.
-create function private.crm_side(p_fields jsonb, p_side text) returns jsonb
-language sql
-immutable
-set search_path = ''
-as $$
-  select coalesce(jsonb_object_agg(f.key, f.value -> p_side), '{}') from jsonb_each(p_fields) f
-$$;
-
--- Without plan_cache_mode: it would reach into the foreign key's checks and have each of them planned anew.
-create function private.crm_add_links(
-  p_context private.crm_merge_context, p_changes private.crm_merge_change[], p_touched private.crm_merge_ours[]
-) returns void
-language sql
-set search_path = ''
-as $$
-  insert into private.crm_record_links
-    (config_id, entity_type, crm_record_id, record_id, workspace_id, base, crm_modified_at, merged_at, has_conflict, matched_on)
-  select p_context.config_id, p_context.entity, c.crm_id, c.record_id, p_context.workspace_id, c.base, c.modified,
-    case when c.action = 'created' then now() else t.updated_at end, c.conflict is not null, k.key
-  from unnest(p_changes) c
-  left join unnest(p_touched) t on t.record_id = c.record_id
-  left join private.crm_match_keys(p_context.entity, array(select m.crm_id from unnest(p_changes) m where m.action = 'linked'),
-    array(select m.base || private.crm_side(m.conflict, 'crm') from unnest(p_changes) m where m.action = 'linked')) k on k.crm_id = c.crm_id
-  where c.had_conflict is null;
-$$;
-
-create function private.crm_keep_links(
-  p_context private.crm_merge_context, p_changes private.crm_merge_change[], p_touched private.crm_merge_ours[]
-) returns void
-language plpgsql
-set search_path = ''
-set plan_cache_mode = force_custom_plan
--- Each link by its key, whatever the statistics say: the key comes with each change, so that no plan takes a part of it for a
--- search of its own.
-set enable_seqscan = off
-set enable_bitmapscan = off
-set jit = off
-as $$
-begin
-  update private.crm_record_links l
-  set base = c.base, crm_modified_at = c.modified, crm_deleted_at = c.crm_deleted_at,
-    deleted_by = case when c.crm_deleted_at is not null then 'crm' end, app_edited_at = c.app_edited_at,
-    merged_at = coalesce(case when c.action = 'created' then now() else t.updated_at end, l.merged_at),
-    matched_on = case when c.action <> 'created' then l.matched_on end, has_conflict = c.conflict is not null, updated_at = now()
-  from (select u.*, p_context.config_id as config_id, p_context.entity as entity from unnest(p_changes) u where u.had_conflict is not null offset 0) c
-  left join unnest(p_touched) t on t.record_id = c.record_id
-  where l.config_id = c.config_id and l.entity_type = c.entity and l.crm_record_id = c.crm_id
-    and (t.record_id is not null or c.action = 'created'
-      or (l.base, l.crm_deleted_at, l.has_conflict) is distinct from (c.base, c.crm_deleted_at, c.conflict is not null));
-end
-$$;
 
 create function private.crm_keep_journal(p_context private.crm_merge_context, p_changes private.crm_merge_change[]) returns void
 language sql
@@ -309,9 +256,7 @@ end
 $$;
 
 revoke execute on function
-  private.crm_add_links(private.crm_merge_context, private.crm_merge_change[], private.crm_merge_ours[]),
-  private.crm_keep_links(private.crm_merge_context, private.crm_merge_change[], private.crm_merge_ours[]),
-  private.crm_keep_journal(private.crm_merge_context, private.crm_merge_change[]), private.crm_side(jsonb, text),
+  private.crm_keep_journal(private.crm_merge_context, private.crm_merge_change[]),
   private.crm_found_conflicts(private.crm_merge_context, private.crm_merge_change[]),
   private.crm_reopen_conflicts(private.crm_merge_context, private.crm_found_conflict[]),
   private.crm_keep_pending_conflicts(private.crm_merge_context, private.crm_merge_change[]),
