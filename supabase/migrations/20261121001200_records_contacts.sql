@@ -112,8 +112,8 @@ begin
       select o.id
       from former o
       join latter n on n.id = o.id
-      where (n.deleted_at is not null or n.duplicate_of is not null or lower(n.email) is distinct from lower(o.email))
-        and (n.email, n.duplicate_of, n.deleted_at) is distinct from (o.email, o.duplicate_of, o.deleted_at)
+      where (n.email, n.duplicate_of, n.deleted_at) is distinct from (o.email, o.duplicate_of, o.deleted_at)
+        and (n.deleted_at is not null or n.duplicate_of is not null or lower(n.email) is distinct from lower(o.email))
         and exists (select from public.crm_contacts d where d.duplicate_of = o.id));
   end if;
   if freed = '{}' then

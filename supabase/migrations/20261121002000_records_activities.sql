@@ -96,13 +96,13 @@ begin
 end
 $$;
 
--- The changed columns of a row pair (n, o) as an array of {"column": {"old": …, "new": …}}. Written out column by column,
--- this takes a sixth of the time of comparing two to_jsonb() images, which a sync of many rows would feel.
+-- The changed columns of a row pair (n, o) as {"column": {"old": …, "new": …}, …}. Written out column by column, this takes a
+-- small part of the time of comparing two to_jsonb() images, which a sync of many rows would feel.
 create function private.changed_columns_sql(target oid) returns text
 language sql stable set search_path = '' as $$
-  select 'array_remove(array[' || string_agg(format(
-      'case when o.%1$I is distinct from n.%1$I then jsonb_build_object(%1$L, jsonb_build_object(''old'', o.%1$I, ''new'', n.%1$I)) end',
-      a.attname), ', ' order by a.attnum) || ']::jsonb[], null)'
+  select string_agg(format(
+      'case when o.%1$I is distinct from n.%1$I then jsonb_build_object(%1$L, jsonb_build_object(''old'', o.%1$I, ''new'', n.%1$I)) else ''{}'' end',
+      a.attname), ' || ' order by a.attnum)
   from pg_catalog.pg_attribute a
   where a.attrelid = target and a.attnum > 0 and not a.attisdropped
     and a.attgenerated = ''
@@ -120,22 +120,23 @@ begin
       case d.activity_type when 'deleted' then 'Deleted ' when 'restored' then 'Restored ' when 'stage_changed' then 'Moved ' else 'Updated ' end
         || %3$L || left(d.label, 255), $1, $2 || jsonb_build_object('changes', d.changes)
     from (
-      select n.workspace_id, n.id, n.%4$I as label, c.changes,
+      select c.*,
         case
-          when o.deleted_at is null and n.deleted_at is not null then 'deleted'
-          when o.deleted_at is not null and n.deleted_at is null then 'restored'
+          when not c.was_deleted and c.is_deleted then 'deleted'
+          when c.was_deleted and not c.is_deleted then 'restored'
           when c.changes ? 'stage_key' then 'stage_changed'
           when c.changes ?| '{status,company_status,contact_status,lifecycle,project_status}' then 'status_changed'
           else 'updated'
         end as activity_type
-      from latter n
-      join former o on o.id = n.id
-      cross join lateral (
-        select jsonb_object_agg(e.key, e.value)
-        from unnest(%5$s) changed
-        cross join jsonb_each(changed) e
-      ) c (changes)
-      where c.changes is not null
+      from (
+        select n.workspace_id, n.id, n.%4$I as label, n.deleted_at is not null as is_deleted, o.deleted_at is not null as was_deleted,
+          %5$s as changes
+        from latter n
+        join former o on o.id = n.id
+        -- Keeps the changes from being worked out again wherever they are named.
+        offset 0
+      ) c
+      where c.changes <> '{}'
     ) d
   $sql$, tg_argv[0] || '_id', tg_argv[0], tg_argv[0] || ' ', tg_argv[1], private.changed_columns_sql(tg_relid))
   using private.actor_id(), private.activity_origin();

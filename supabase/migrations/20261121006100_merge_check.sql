@@ -67,9 +67,9 @@ begin
         end as code
       from unnest(p_rows) r
       cross join stages s
-      cross join lateral jsonb_each(r.theirs) v
+      cross join lateral jsonb_each(coalesce(r.differing, r.theirs)) v
       join fields f on f.app_field = v.key
-      where not r.deleted and (r.base is null or r.base -> v.key is distinct from v.value)
+      where not r.deleted
     ),
     nameless as (
       select r.crm_id

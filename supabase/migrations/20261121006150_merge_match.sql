@@ -75,9 +75,6 @@ set search_path = ''
 set plan_cache_mode = force_custom_plan
 as $$
 begin
-  if not exists (select from unnest(p_rows) r where r.kind = 'new') then
-    return p_rows;
-  end if;
   return (
     with unlinked as materialized (
       select k.crm_id, k.key, count(*) over (partition by k.key) as on_page
@@ -107,10 +104,11 @@ begin
     select coalesce(array_agg((
         r.crm_id, r.modified, r.deleted, r.merged, r.theirs, case when v.record_id is not null then 'matched' else r.kind end,
         coalesce(r.record_id, v.record_id, gen_random_uuid()), r.base, r.crm_deleted_at, r.merged_at, r.app_edited_at, r.has_conflict,
-        format('Added as a new %s: ', p_context.noun) || v.doubt
+        format('Added as a new %s: ', p_context.noun) || v.doubt, r.differing
       )::private.crm_merge_row order by r.place), '{}')
     from unnest(p_rows) with ordinality r (
-      crm_id, modified, deleted, merged, theirs, kind, record_id, base, crm_deleted_at, merged_at, app_edited_at, has_conflict, note, place)
+      crm_id, modified, deleted, merged, theirs, kind, record_id, base, crm_deleted_at, merged_at, app_edited_at, has_conflict, note,
+      differing, place)
     left join verdicts v on v.crm_id = r.crm_id
   );
 end

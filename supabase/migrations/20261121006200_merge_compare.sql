@@ -51,9 +51,16 @@ as $$
 $$;
 
 -- Our records of the page, locked: nobody edits them between this look and the write.
-create function private.crm_merge_ours(p_context private.crm_merge_context, p_rows private.crm_merge_row[]) returns private.crm_merge_ours[]
+-- p_fields: only these, null for all.
+create function private.crm_merge_ours(
+  p_context private.crm_merge_context, p_rows private.crm_merge_row[], p_fields text[] default null
+) returns private.crm_merge_ours[]
 language plpgsql
 set search_path = ''
+-- Each record by its key, as in the write.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
 declare
   v_ids uuid[] := array(select r.record_id from unnest(p_rows) r where r.kind in ('linked', 'matched'));
@@ -68,11 +75,14 @@ begin
     else format('t.%I', f.column_name) end), ', ')
   into v_fields
   from private.crm_app_fields f
-  where f.entity_type = p_context.entity;
+  where f.entity_type = p_context.entity and (p_fields is null or f.app_field = any (p_fields) or f.app_field = '$sync_status');
+  if p_fields is null or exists (select from unnest(p_fields) k where starts_with(k, 'custom_fields.')) then
+    v_fields := concat_ws(', ', v_fields, '''custom_fields'', t.custom_fields');
+  end if;
   execute format($sql$
     select coalesce(array_agg((o.id, o.updated_at, o.deleted_at, o.fields)::private.crm_merge_ours), '{}')
     from (
-      select t.id, t.updated_at, t.deleted_at, jsonb_build_object('custom_fields', t.custom_fields, %s) as fields
+      select t.id, t.updated_at, t.deleted_at, jsonb_build_object(%s) as fields
       from public.%I t
       where t.id = any ($1) and t.workspace_id = $2
       order by t.id
@@ -111,9 +121,9 @@ begin
           else coalesce(r.app_edited_at, o.updated_at) end, true) as theirs_is_newer
       from unnest($2) r
       join unnest($3) o on o.record_id = r.record_id
-      cross join lateral jsonb_each(r.theirs) v
+      cross join lateral jsonb_each(coalesce(r.differing, r.theirs)) v
       left join private.crm_app_fields f on f.entity_type = $1.entity and f.app_field = v.key
-      where not r.deleted and (r.base is null or r.base -> v.key is distinct from v.value)
+      where not r.deleted
     ),
     sides as materialized (
       select d.*, %3$s as a,
@@ -214,7 +224,7 @@ $$;
 
 revoke execute on function
   private.crm_canonical_sql(text), private.crm_local_relation(private.crm_merge_context, text, text, text),
-  private.crm_merge_ours(private.crm_merge_context, private.crm_merge_row[]),
+  private.crm_merge_ours(private.crm_merge_context, private.crm_merge_row[], text[]),
   private.crm_merge_fields(private.crm_merge_context, private.crm_merge_row[], private.crm_merge_ours[]),
   private.crm_conflict_asked(private.crm_merge_context, text, jsonb),
   private.crm_merge_compare(private.crm_merge_context, private.crm_merge_row[], private.crm_merge_ours[])

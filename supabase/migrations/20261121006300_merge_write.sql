@@ -50,7 +50,8 @@ begin
         null, null, null, null, r.has_conflict, r.note
       )::private.crm_merge_change order by r.place), '{}')
     from unnest(p_rows) with ordinality r (
-      crm_id, modified, deleted, merged, theirs, kind, record_id, base, crm_deleted_at, merged_at, app_edited_at, has_conflict, note, place)
+      crm_id, modified, deleted, merged, theirs, kind, record_id, base, crm_deleted_at, merged_at, app_edited_at, has_conflict, note,
+      differing, place)
     left join unnest(p_ours) o on o.record_id = r.record_id
     left join companies c on c.crm_record_id = r.theirs ->> '$company'
     left join contacts k on k.crm_record_id = r.theirs ->> '$contact'
@@ -160,6 +161,10 @@ create function private.crm_merge_update(
 ) returns private.crm_merge_ours[]
 language plpgsql
 set search_path = ''
+-- Each record by its key: a page is much of a small table, but reading all of that takes longer, and it grows.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
 declare
   v_written text[] := array(

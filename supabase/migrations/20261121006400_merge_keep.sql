@@ -1,55 +1,5 @@
--- Merge, keep: what is remembered about the page besides the records: links with their base, the journal, conflicts, notes,
+-- Merge, keep: what is remembered about the page besides the records and their links: the journal, conflicts, notes,
 -- relations that wait, errors.
-
--- {field: {side: value}} → {field: value} for one side.
-create function private.crm_side(p_fields jsonb, p_side text) returns jsonb
-language sql
-immutable
-set search_path = ''
-as $$
-  select coalesce(jsonb_object_agg(f.key, f.value -> p_side), '{}') from jsonb_each(p_fields) f
-$$;
-
--- Without plan_cache_mode: it would reach into the foreign key's checks and have each of them planned anew.
-create function private.crm_add_links(
-  p_context private.crm_merge_context, p_changes private.crm_merge_change[], p_touched private.crm_merge_ours[]
-) returns void
-language sql
-set search_path = ''
-as $$
-  insert into private.crm_record_links
-    (config_id, entity_type, crm_record_id, record_id, workspace_id, base, crm_modified_at, merged_at, has_conflict, matched_on)
-  select p_context.config_id, p_context.entity, c.crm_id, c.record_id, p_context.workspace_id, c.base, c.modified,
-    case when c.action = 'created' then now() else t.updated_at end, c.conflict is not null, k.key
-  from unnest(p_changes) c
-  left join unnest(p_touched) t on t.record_id = c.record_id
-  left join private.crm_match_keys(p_context.entity, array(select m.crm_id from unnest(p_changes) m where m.action = 'linked'),
-    array(select m.base || private.crm_side(m.conflict, 'crm') from unnest(p_changes) m where m.action = 'linked')) k on k.crm_id = c.crm_id
-  where c.had_conflict is null;
-$$;
-
-create function private.crm_keep_links(
-  p_context private.crm_merge_context, p_changes private.crm_merge_change[], p_touched private.crm_merge_ours[]
-) returns void
-language plpgsql
-set search_path = ''
-set plan_cache_mode = force_custom_plan
-as $$
-begin
-  update private.crm_record_links l
-  set base = c.base, crm_modified_at = case when c.crm_deleted_at is null then c.modified else l.crm_modified_at end,
-    crm_deleted_at = c.crm_deleted_at,
-    deleted_by = case when c.crm_deleted_at is not null then 'crm' end, app_edited_at = c.app_edited_at,
-    merged_at = coalesce(case when c.action = 'created' then now() else t.updated_at end, l.merged_at),
-    matched_on = case when c.action <> 'created' then l.matched_on end, has_conflict = c.conflict is not null, updated_at = now()
-  from unnest(p_changes) c
-  left join unnest(p_touched) t on t.record_id = c.record_id
-  where c.had_conflict is not null
-    and l.config_id = p_context.config_id and l.entity_type = p_context.entity and l.crm_record_id = c.crm_id
-    and (t.record_id is not null or c.action = 'created'
-      or (l.base, l.crm_deleted_at, l.has_conflict) is distinct from (c.base, c.crm_deleted_at, c.conflict is not null));
-end
-$$;
 
 create function private.crm_keep_journal(p_context private.crm_merge_context, p_changes private.crm_merge_change[]) returns void
 language sql
@@ -229,13 +179,14 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  v_arrived constant text[] := array(select c.crm_id from unnest(p_changes) c where c.action in ('created', 'linked'));
+  v_arrived text[];
   v_kind record;
 begin
   if not exists (
     select from private.crm_pending_relations p where p.config_id = p_context.config_id and p.parent_entity = p_context.entity) then
     return;
   end if;
+  v_arrived := array(select c.crm_id from unnest(p_changes) c where c.action in ('created', 'linked'));
   for v_kind in
     select distinct p.entity_type, p.relation, e.table_name, f.column_name
     from private.crm_pending_relations p
@@ -275,10 +226,17 @@ end
 $$;
 
 -- One open error per record, with the latest reason; a record that got through closes its own.
-create function private.crm_keep_errors(p_context private.crm_merge_context, p_problems private.crm_merge_problem[], p_records jsonb) returns void
-language sql
+create function private.crm_keep_errors(p_context private.crm_merge_context, p_problems private.crm_merge_problem[], p_crm_ids text[]) returns void
+language plpgsql
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 as $$
+begin
+  if p_problems = '{}' and not exists (
+    select from public.crm_sync_errors e
+    where e.config_id = p_context.config_id and e.entity_type = p_context.entity and e.status = 'open' and e.crm_record_id is not null) then
+    return;
+  end if;
   insert into public.crm_sync_errors as e (workspace_id, config_id, operation_id, entity_type, crm_record_id, record_id, kind, code, message, field)
   select p_context.workspace_id, p_context.config_id, p_context.operation_id, p_context.entity, p.crm_id, l.record_id, 'rejected',
     coalesce(p.code, 'rejected'), coalesce(p.message, 'The record was rejected.'), p.field
@@ -292,14 +250,13 @@ as $$
   update public.crm_sync_errors e
   set status = 'resolved', last_seen_at = clock_timestamp()
   where e.config_id = p_context.config_id and e.entity_type = p_context.entity and e.status = 'open'
-    and e.crm_record_id in (select r ->> 'crm_id' from jsonb_array_elements(p_records) r)
+    and e.crm_record_id = any (p_crm_ids)
     and e.crm_record_id <> all (array(select p.crm_id from unnest(p_problems) p));
+end
 $$;
 
 revoke execute on function
-  private.crm_add_links(private.crm_merge_context, private.crm_merge_change[], private.crm_merge_ours[]),
-  private.crm_keep_links(private.crm_merge_context, private.crm_merge_change[], private.crm_merge_ours[]),
-  private.crm_keep_journal(private.crm_merge_context, private.crm_merge_change[]), private.crm_side(jsonb, text),
+  private.crm_keep_journal(private.crm_merge_context, private.crm_merge_change[]),
   private.crm_found_conflicts(private.crm_merge_context, private.crm_merge_change[]),
   private.crm_reopen_conflicts(private.crm_merge_context, private.crm_found_conflict[]),
   private.crm_keep_pending_conflicts(private.crm_merge_context, private.crm_merge_change[]),
@@ -308,5 +265,5 @@ revoke execute on function
   private.crm_keep_notes(private.crm_merge_context, private.crm_merge_change[]),
   private.crm_keep_waiting(private.crm_merge_context, private.crm_merge_change[]),
   private.crm_settle_waiting(private.crm_merge_context, private.crm_merge_change[]),
-  private.crm_keep_errors(private.crm_merge_context, private.crm_merge_problem[], jsonb)
+  private.crm_keep_errors(private.crm_merge_context, private.crm_merge_problem[], text[])
   from public, anon, authenticated, service_role;

@@ -14,7 +14,8 @@ set search_path = ''
 as $$
 declare
   v_ours constant private.crm_merge_ours[] := private.crm_merge_ours(p_context, array(
-    select (k.crm_record_id, null, false, false, null, 'linked', k.entity_id, null, null, null, null, null, null)::private.crm_merge_row
+    select (k.crm_record_id, null, false, false, null, 'linked', k.entity_id, null, null, null, null, null, null,
+      null)::private.crm_merge_row
     from unnest(p_conflicts) k));
 begin
   return query execute format($sql$
@@ -44,12 +45,19 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  v_waiting constant public.crm_sync_conflicts[] := array(
+  v_waiting public.crm_sync_conflicts[];
+begin
+  if not exists (
+    select from public.crm_sync_conflicts k
+    where k.config_id = p_context.config_id and k.entity_type = p_context.entity
+      and k.status = 'resolved' and k.applied_at is null and k.resolution_strategy in ('use_app', 'use_crm', 'manual')) then
+    return;
+  end if;
+  v_waiting := array(
     select k::public.crm_sync_conflicts
     from public.crm_sync_conflicts k
     where k.config_id = p_context.config_id and k.entity_type = p_context.entity and k.crm_record_id = any (p_crm_ids)
       and k.status = 'resolved' and k.applied_at is null and k.resolution_strategy in ('use_app', 'use_crm', 'manual'));
-begin
   if v_waiting = '{}' then
     return;
   end if;

@@ -74,7 +74,7 @@ as $$
     )::private.crm_merge_change), '{}')
   from unnest(private.crm_merge_creates(p_context, array(
     select (s.crm_id, s.modified, false, false, s.theirs, 'new', s.own_id, null, null, null, null, s.has_conflict,
-      format('Added as a new %s, no longer taken for one here: another record from %s also has "%s".', p_context.noun, p_context.crm_name, s.key)
+      format('Added as a new %s, no longer taken for one here: another record from %s also has "%s".', p_context.noun, p_context.crm_name, s.key), null
     )::private.crm_merge_row
     from unnest(p_splits) s), '{}')) c
   join unnest(p_splits) s on s.crm_id = c.crm_id
@@ -218,7 +218,8 @@ begin
     return (0, 0, 0);
   end if;
   v_ours := private.crm_merge_ours(p_context, array(
-    select (s.crm_id, s.modified, false, false, s.theirs, 'linked', s.record_id, null, null, null, null, null, null)::private.crm_merge_row
+    select (s.crm_id, s.modified, false, false, s.theirs, 'linked', s.record_id, null, null, null, null, null, null, null
+    )::private.crm_merge_row
     from unnest(v_splits) s));
   -- What a person deleted here is not brought back under another id.
   v_splits := array(

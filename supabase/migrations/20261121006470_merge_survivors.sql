@@ -210,7 +210,7 @@ begin
 end
 $$;
 
--- Answers how many records went into others; null when there was nothing to do.
+-- For a page that says so. Answers how many records went into others; null when there was nothing to do.
 create function private.crm_merge_survivors(p_context private.crm_merge_context, p_records jsonb) returns int
 language plpgsql
 set search_path = ''
@@ -218,9 +218,6 @@ as $$
 declare
   v_absorbed private.crm_absorbed[];
 begin
-  if not jsonb_path_exists(p_records, '$[*] ? (@.merged_into != null)') then
-    return null;
-  end if;
   v_absorbed := private.crm_survivors_found(p_context, p_records);
   if v_absorbed = '{}' then
     return null;

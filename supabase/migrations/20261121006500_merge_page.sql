@@ -93,36 +93,55 @@ $$;
 
 -- How the records of a page came out. Every record is counted once; those that needed no look are unchanged.
 create function private.crm_merge_tally(
-  p_changes private.crm_merge_change[], p_rows private.crm_merge_row[], p_records jsonb, p_problems private.crm_merge_problem[]
+  p_outcome private.crm_merge_outcome, p_rows int, p_crm_ids text[], p_problems private.crm_merge_problem[]
 ) returns private.crm_merge_counts
 language sql
 stable
 set search_path = ''
 as $$
-  with page as (
-    select count(distinct r ->> 'crm_id')::int as records from jsonb_array_elements(p_records) r
-  ),
-  tally as (
-    select count(*) filter (where c.action = 'created')::int as created,
-      count(*) filter (where c.action = 'deleted')::int as deleted,
-      count(*) filter (where c.action not in ('created', 'deleted') and c.written is not null)::int as updated,
-      (cardinality(p_rows) - count(*))::int as skipped
-    from unnest(p_changes) c
-  ),
-  failures as (
-    select count(distinct p.crm_id)::int as failed, count(distinct p.crm_id) filter (where exists (
-      select from jsonb_array_elements(p_records) r where r ->> 'crm_id' = p.crm_id))::int as on_page
+  select (p_outcome.created, p_outcome.updated,
+    cardinality(p_crm_ids) - f.on_page - p_outcome.created - p_outcome.updated - p_outcome.deleted - (p_rows - p_outcome.records),
+    p_outcome.deleted, f.failed, p_rows - p_outcome.records, 0, 0)::private.crm_merge_counts
+  from (
+    select count(distinct p.crm_id)::int as failed, count(distinct p.crm_id) filter (where p.crm_id = any (p_crm_ids))::int as on_page
     from unnest(p_problems) p
-  )
-  select (t.created, t.updated, p.records - f.on_page - t.created - t.updated - t.deleted - t.skipped, t.deleted,
-    f.failed, t.skipped, 0, 0)::private.crm_merge_counts
-  from page p, tally t, failures f
+  ) f
+$$;
+
+-- What is remembered of the changes, in the order in which one step relies on another.
+create function private.crm_merge_keep(
+  p_context private.crm_merge_context, p_changes private.crm_merge_change[], p_touched private.crm_merge_ours[],
+  p_outcome private.crm_merge_outcome
+) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if p_outcome.adds_links then
+    perform private.crm_add_links(p_context, p_changes, p_touched);
+  end if;
+  if p_outcome.keeps_links then
+    perform private.crm_keep_links(p_context, p_changes, p_touched);
+  end if;
+  perform private.crm_keep_journal(p_context, p_changes);
+  if p_outcome.has_note then
+    perform private.crm_keep_notes(p_context, p_changes);
+  end if;
+  if p_outcome.has_waiting or exists (
+    select from private.crm_pending_relations p where p.config_id = p_context.config_id and p.entity_type = p_context.entity) then
+    perform private.crm_keep_waiting(p_context, p_changes);
+  end if;
+  if p_outcome.has_arrived then
+    perform private.crm_settle_waiting(p_context, p_changes);
+  end if;
+  perform private.crm_close_conflicts(p_context, p_changes);
+end
 $$;
 
 -- A first sync fills empty tables faster than autovacuum looks at them, and an ANALYZE that runs amid the first page even
 -- counts no rows at all. Plans made on such figures walk the whole workspace for every row; one column is enough to set them
 -- right. Passed over when somebody else is at it.
-create function private.crm_keep_statistics(p_table regclass) returns void
+create function private.crm_keep_statistics(p_table regclass, p_column name) returns void
 language plpgsql
 set search_path = ''
 as $$
@@ -135,7 +154,7 @@ begin
     return;
   end if;
   execute format('lock table %s in share update exclusive mode nowait', p_table);
-  execute format('analyze %s (workspace_id)', p_table);
+  execute format('analyze %s (%I)', p_table, p_column);
 exception
   when lock_not_available then
     return;
@@ -152,54 +171,76 @@ set work_mem = '64MB'
 as $$
 declare
   v_context private.crm_merge_context := private.crm_merge_begin(p_operation, p_fence, p_entity);
+  v_page private.crm_merge_arrivals := private.crm_merge_arrivals(p_records);
   v_rows private.crm_merge_row[] := private.crm_merge_read(v_context, p_records);
   v_problems private.crm_merge_problem[] := private.crm_merge_check(v_context, v_rows);
+  v_needs private.crm_merge_needs;
   v_ours private.crm_merge_ours[];
-  v_changes private.crm_merge_change[];
-  v_touched private.crm_merge_ours[];
+  v_changes private.crm_merge_change[] := '{}';
+  v_outcome private.crm_merge_outcome;
+  v_touched private.crm_merge_ours[] := '{}';
   v_merged int;
-  v_split private.crm_split_counts;
+  v_split private.crm_split_counts := (0, 0, 0);
   v_counts private.crm_merge_counts;
   v_done bigint;
 begin
   v_rows := private.crm_merge_without(v_rows, v_problems);
-  v_merged := private.crm_merge_survivors(v_context, p_records);
-  v_split := private.crm_merge_split(v_context, v_rows);
+  v_needs := private.crm_merge_needs(v_rows);
+  if v_page.has_merged then
+    v_merged := private.crm_merge_survivors(v_context, p_records);
+  end if;
+  if v_needs.has_new then
+    v_split := private.crm_merge_split(v_context, v_rows);
+  end if;
   if v_split.created > 0 or v_merged is not null then
     -- Links have changed, and with them what there is to do.
     v_rows := private.crm_merge_read(v_context, p_records);
     v_problems := private.crm_merge_check(v_context, v_rows);
     v_rows := private.crm_merge_without(v_rows, v_problems);
+    v_needs := private.crm_merge_needs(v_rows);
   end if;
-  v_rows := private.crm_merge_match(v_context, v_rows);
-  v_ours := private.crm_merge_ours(v_context, v_rows);
-  v_changes := private.crm_merge_creates(v_context, v_rows, v_ours)
-    || private.crm_merge_compare(v_context, v_rows, v_ours)
-    || private.crm_merge_deletes(v_context, v_rows);
+  if v_needs.has_new then
+    v_rows := private.crm_merge_match(v_context, v_rows);
+  end if;
+  v_ours := private.crm_merge_ours(v_context, v_rows, v_needs.fields);
+  v_changes := private.crm_merge_compare(v_context, v_rows, v_ours);
+  if cardinality(v_ours) < cardinality(v_rows) then
+    v_changes := private.crm_merge_creates(v_context, v_rows, v_ours) || v_changes;
+  end if;
+  if v_needs.has_deleted then
+    v_changes := v_changes || private.crm_merge_deletes(v_context, v_rows);
+  end if;
+  v_outcome := private.crm_merge_outcome(v_changes);
 
-  perform private.crm_merge_insert(v_context, v_changes);
-  v_touched := private.crm_merge_update(v_context, v_changes);
+  if v_outcome.created > 0 then
+    perform private.crm_merge_insert(v_context, v_changes);
+  end if;
+  if v_outcome.updated + v_outcome.deleted > 0 then
+    v_touched := private.crm_merge_update(v_context, v_changes);
+  end if;
 
   v_problems := v_problems || private.crm_merge_rejected(v_context, p_rejected);
-  v_counts := private.crm_merge_tally(v_changes, v_rows, p_records, v_problems);
+  v_counts := private.crm_merge_tally(v_outcome, cardinality(v_rows), v_page.crm_ids, v_problems);
   -- The log counts each record for what became of it, the answer for what this page did.
   v_counts.created := v_counts.created + v_split.created;
   v_counts.updated := v_counts.updated - v_split.not_updated;
   v_counts.unchanged := v_counts.unchanged - v_split.not_unchanged - coalesce(v_merged, 0);
   v_counts.deleted := v_counts.deleted + coalesce(v_merged, 0);
-  perform private.crm_add_links(v_context, v_changes, v_touched),
-    private.crm_keep_links(v_context, v_changes, v_touched),
-    private.crm_keep_journal(v_context, v_changes),
-    private.crm_keep_notes(v_context, v_changes),
-    private.crm_keep_waiting(v_context, v_changes);
-  perform private.crm_settle_waiting(v_context, v_changes),
-    private.crm_close_conflicts(v_context, v_changes),
-    private.crm_keep_errors(v_context, v_problems, p_records);
-  perform private.crm_confirm_resolutions(v_context, array(select r ->> 'crm_id' from jsonb_array_elements(p_records) r));
-  v_counts.conflicts_resolved := private.crm_keep_decided_conflicts(v_context, v_changes);
-  v_counts.conflicts := private.crm_keep_pending_conflicts(v_context, v_changes) + v_counts.conflicts_resolved;
+  if v_outcome.records > 0 then
+    perform private.crm_merge_keep(v_context, v_changes, v_touched, v_outcome);
+  end if;
+  perform private.crm_keep_errors(v_context, v_problems, v_page.crm_ids),
+    private.crm_confirm_resolutions(v_context, v_page.crm_ids);
+  if v_outcome.is_overruled then
+    v_counts.conflicts_resolved := private.crm_keep_decided_conflicts(v_context, v_changes);
+  end if;
+  if v_outcome.has_conflict then
+    v_counts.conflicts := private.crm_keep_pending_conflicts(v_context, v_changes);
+  end if;
+  v_counts.conflicts := v_counts.conflicts + v_counts.conflicts_resolved;
   v_done := private.crm_merge_count(v_context, v_counts, p_checkpoint, p_cursor);
-  perform private.crm_keep_statistics(format('public.%I', v_context.target)), private.crm_keep_statistics('private.crm_record_links');
+  perform private.crm_keep_statistics(format('public.%I', v_context.target), 'workspace_id'),
+    private.crm_keep_statistics('private.crm_record_links', 'config_id');
 
   -- What follows in this transaction is not this connection's doing.
   perform set_config('pipeline_crm.sync_config', '', true);
@@ -214,7 +255,8 @@ comment on function private.crm_merge_page(uuid, bigint, text, jsonb, jsonb, jso
 
 revoke execute on function
   private.crm_merge_without(private.crm_merge_row[], private.crm_merge_problem[]), private.crm_merge_rejected(private.crm_merge_context, jsonb),
-  private.crm_merge_tally(private.crm_merge_change[], private.crm_merge_row[], jsonb, private.crm_merge_problem[]),
+  private.crm_merge_tally(private.crm_merge_outcome, int, text[], private.crm_merge_problem[]),
+  private.crm_merge_keep(private.crm_merge_context, private.crm_merge_change[], private.crm_merge_ours[], private.crm_merge_outcome),
   private.crm_merge_count(private.crm_merge_context, private.crm_merge_counts, jsonb, jsonb),
-  private.crm_keep_statistics(regclass), private.crm_merge_page(uuid, bigint, text, jsonb, jsonb, jsonb, jsonb)
+  private.crm_keep_statistics(regclass, name), private.crm_merge_page(uuid, bigint, text, jsonb, jsonb, jsonb, jsonb)
   from public, anon, authenticated, service_role;

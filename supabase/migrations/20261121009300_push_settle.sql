@@ -202,7 +202,7 @@ begin
   perform private.crm_settle_count(v_merge, v_counts, v_failed,
       (select count(*)::int from unnest(v_results) r where r.is_partial and (r.action <> 'update' or r.sent <> '{}'))),
     private.crm_confirm_resolutions(v_merge, array(select r.crm_id from unnest(v_results) r where r.outcome = 'written'));
-  perform private.crm_keep_statistics('private.crm_record_links');
+  perform private.crm_keep_statistics('private.crm_record_links', 'config_id');
   update private.crm_operation_state s set crashes = 0, updated_at = clock_timestamp() where s.operation_id = p_operation;
   perform set_config('pipeline_crm.sync_config', '', true);
   return v_counts;

@@ -36,8 +36,8 @@ set plan_cache_mode = force_custom_plan
 as $$
 declare
   v_rows constant private.crm_merge_row[] := array(
-    select (d.conflict_id::text, null, false, false, coalesce(n.names, '{}') || d.chosen, 'linked', d.record_id, null, null, null, null, null, null
-    )::private.crm_merge_row
+    select (d.conflict_id::text, null, false, false, coalesce(n.names, '{}') || d.chosen, 'linked', d.record_id, null, null, null, null, null, null,
+      null)::private.crm_merge_row
     from unnest(p_decisions) d
     left join lateral (
       select jsonb_build_object('first_name', c.first_name, 'last_name', c.last_name, 'email', c.email) as names

@@ -131,7 +131,8 @@ set plan_cache_mode = force_custom_plan
 as $$
 declare
   v_ours constant private.crm_merge_ours[] := private.crm_merge_ours(p_context, array(
-    select (j.crm_record_id, null, false, false, null, 'linked', j.record_id, null, null, null, null, null, null)::private.crm_merge_row
+    select (j.crm_record_id, null, false, false, null, 'linked', j.record_id, null, null, null, null, null, null, null
+    )::private.crm_merge_row
     from unnest(p_rows) j));
   v_changes constant private.crm_undo_change[] := private.crm_undo_changes(p_context, p_rows, v_ours);
   v_touched private.crm_merge_ours[];
