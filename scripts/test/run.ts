@@ -22,29 +22,47 @@ function functionEntries(): string[] {
     .map((entry) => join(folder, entry.name));
 }
 
-function steps(): Step[] {
-  return [
-    { name: "types", command: bin("tsc"), args: ["--noEmit"] },
-    ...functionEntries().map((folder) => ({
-      name: `types of ${folder}`,
-      command: bin("deno"),
-      args: ["check", "--quiet", "--config", join(folder, "deno.json"), join(folder, "index.ts")],
-    })),
-    { name: "lint", command: bin("biome"), args: ["check", "--error-on-warnings", "."] },
-    {
-      name: "tests",
-      command: bin("vitest"),
-      args: ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${REPORT}`],
-    },
-  ];
+/** What looks at the code without running it: two rows, side by side, since each step keeps one core busy. */
+function checks(): Step[][] {
+  const functions = functionEntries().map((folder) => ({
+    name: `types of ${folder}`,
+    command: bin("deno"),
+    args: ["check", "--quiet", "--config", join(folder, "deno.json"), join(folder, "index.ts")],
+  }));
+  const types = { name: "types", command: bin("tsc"), args: ["--noEmit"] };
+  const lint = { name: "lint", command: bin("biome"), args: ["check", "--error-on-warnings", "."] };
+  return [[types, lint], functions];
 }
 
-function run({ command, args }: Step): Promise<boolean> {
+const TESTS: Step = {
+  name: "tests",
+  command: bin("vitest"),
+  args: ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${REPORT}`],
+};
+
+const announce = ({ name }: Step) => process.stdout.write(`${pc.cyan("▸")} ${name}\n`);
+
+function run({ command, args }: Step, output: "shown" | Buffer[]): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: PROJECT_ROOT, stdio: ["ignore", "inherit", "inherit"] });
+    const stdio = output === "shown" ? "inherit" : "pipe";
+    const child = spawn(command, args, { cwd: PROJECT_ROOT, stdio: ["ignore", stdio, stdio] });
+    if (output !== "shown")
+      for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => output.push(chunk));
     child.once("error", reject);
-    child.once("exit", (code) => resolve(code === 0));
+    child.once("close", (code) => resolve(code === 0));
   });
+}
+
+/** The names of those that failed. What a check has to say comes in one piece when it is done. */
+async function runChecks(row: Step[]): Promise<string[]> {
+  const failed: string[] = [];
+  for (const step of row) {
+    const output: Buffer[] = [];
+    if (!(await run(step, output))) failed.push(step.name);
+    announce(step);
+    process.stdout.write(Buffer.concat(output));
+  }
+  return failed;
 }
 
 /** The closing line says how many tests ran; steps before them count as failed when they fail. */
@@ -54,11 +72,10 @@ async function closingLine(failedSteps: number): Promise<string> {
   return `${report.numPassedTests} passed, ${report.numFailedTests + failedSteps} failed`;
 }
 
-const failed: string[] = [];
-for (const step of steps()) {
-  process.stdout.write(`${pc.cyan("▸")} ${step.name}\n`);
-  if (!(await run(step))) failed.push(step.name);
-}
+const failed = (await Promise.all(checks().map(runChecks))).flat();
+const failedChecks = failed.length;
+announce(TESTS);
+if (!(await run(TESTS, "shown"))) failed.push(TESTS.name);
 if (failed.length > 0) process.stdout.write(`${pc.red("✗")} failed: ${failed.join(", ")}\n`);
-process.stdout.write(`${await closingLine(failed.filter((name) => name !== "tests").length)}\n`);
+process.stdout.write(`${await closingLine(failedChecks)}\n`);
 process.exit(failed.length > 0 ? 1 : 0);
