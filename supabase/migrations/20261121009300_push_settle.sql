@@ -1,4 +1,128 @@
--- Push, settle: answers close what was due: errors, the outbox, counts.
+-- Push, settle: what the answers leave behind: links with their base, the journal, errors, the outbox, counts.
+
+-- A record that was deleted here and restored leaves its old link behind.
+create function private.crm_settle_links(p_context private.crm_merge_context, p_results private.crm_push_result[]) returns void
+language sql
+set search_path = ''
+as $$
+  delete from private.crm_record_links l
+  using unnest(p_results) r
+  where r.action in ('create', 'look_up') and r.outcome in ('written', 'linked')
+    and l.record_id = r.record_id and l.config_id = p_context.config_id and l.entity_type = p_context.entity
+    and l.crm_deleted_at is not null and l.crm_record_id <> r.crm_id;
+
+  -- What the CRM has of a record that was there already is not known: the next fetch compares all of it.
+  insert into private.crm_record_links as l (config_id, entity_type, crm_record_id, record_id, workspace_id, base, shown, merged_at)
+  select p_context.config_id, p_context.entity, r.crm_id, r.record_id, p_context.workspace_id,
+    case r.outcome when 'written' then r.sent else '{}' end, r.shown, case r.outcome when 'written' then r.updated_at end
+  from unnest(p_results) r
+  where r.action in ('create', 'look_up') and r.outcome in ('written', 'linked')
+  on conflict (config_id, entity_type, crm_record_id) do update
+  set base = l.base || excluded.base, shown = l.shown - array(select jsonb_object_keys(excluded.base)) || excluded.shown,
+    merged_at = coalesce(excluded.merged_at, l.merged_at), crm_deleted_at = null, deleted_by = null, updated_at = now();
+
+  update private.crm_record_links l
+  set base = l.base || r.sent, shown = l.shown - array(select jsonb_object_keys(r.sent)) || r.shown,
+    merged_at = greatest(l.merged_at, r.updated_at),
+    app_edited_at = case when r.is_partial then coalesce(l.app_edited_at, r.updated_at) when l.has_conflict then l.app_edited_at end,
+    updated_at = now()
+  from unnest(p_results) r
+  where r.action = 'update' and r.outcome = 'written'
+    and l.config_id = p_context.config_id and l.entity_type = p_context.entity and l.crm_record_id = r.crm_id and l.record_id = r.record_id;
+
+  update private.crm_record_links l
+  set crm_deleted_at = now(), deleted_by = 'app', updated_at = now()
+  from unnest(p_results) r
+  where r.action = 'delete' and r.outcome in ('written', 'gone')
+    and l.config_id = p_context.config_id and l.entity_type = p_context.entity and l.crm_record_id = r.crm_id and l.record_id = r.record_id;
+$$;
+
+-- The CRM does not know these records any more: deleted, or merged into others. Which of the two, only a look says, so they are
+-- fetched by name; the rows wait for that. A connection that only writes never looks: there the record counts as deleted in
+-- the CRM, and ours stays.
+create function private.crm_settle_gone(p_context private.crm_push_context, p_results private.crm_push_result[]) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_merge constant private.crm_merge_context := p_context.merge;
+  v_gone constant text[] := array(select r.crm_id from unnest(p_results) r where r.action = 'update' and r.outcome = 'gone');
+begin
+  if v_gone = '{}' then
+    return;
+  end if;
+  if p_context.is_bidirectional then
+    perform private.crm_mark_dirty(v_merge.config_id, v_merge.entity, v_gone, 'gone');
+  else
+    update private.crm_record_links l
+    set crm_deleted_at = now(), deleted_by = 'crm', updated_at = now()
+    where l.config_id = v_merge.config_id and l.entity_type = v_merge.entity and l.crm_record_id = any (v_gone) and l.crm_deleted_at is null;
+  end if;
+end
+$$;
+
+create function private.crm_settle_journal(p_context private.crm_merge_context, p_results private.crm_push_result[]) returns void
+language sql
+set search_path = ''
+as $$
+  insert into private.crm_journal (operation_id, entity_type, record_id, crm_record_id, side, action, before, after)
+  select p_context.operation_id, p_context.entity, r.record_id, r.crm_id, 'crm',
+    case
+      when r.outcome = 'linked' then 'linked'
+      when r.action = 'update' then 'updated'
+      when r.action = 'delete' then 'deleted'
+      else 'created'
+    end,
+    case
+      when r.action = 'update' then (select jsonb_object_agg(k, coalesce(r.base -> k, 'null')) from jsonb_object_keys(r.sent) k)
+      when r.action = 'delete' then r.base
+    end,
+    case when r.action <> 'delete' and r.outcome = 'written' then r.sent end
+  from unnest(p_results) r
+  where case r.outcome
+    when 'written' then r.action <> 'update' or r.sent <> '{}'
+    when 'gone' then r.action = 'delete'
+    else r.outcome = 'linked'
+  end
+$$;
+
+-- What a deal shows of itself. It is no edit: the link moves on with it. A deal that somebody is editing shows it after that.
+create function private.crm_settle_deals(p_context private.crm_merge_context, p_results private.crm_push_result[]) returns void
+language plpgsql
+set search_path = ''
+set enable_seqscan = off
+set jit = off
+as $$
+begin
+  if p_context.entity <> 'opportunities' then
+    return;
+  end if;
+  with free as materialized (
+    select t.id, s.status, r.outcome
+    from unnest(p_results) r
+    -- In part is not in step: the open error says what is missing.
+    cross join lateral (select case when r.outcome = 'failed' or r.is_partial then 'failed' else 'synced' end as status) s
+    cross join lateral (
+      select p.id from public.pipeline_projects p
+      where p.id = r.record_id and p.workspace_id = p_context.workspace_id and p.sync_status is distinct from s.status
+        and (p.sync_status is distinct from 'conflict' or r.outcome = 'failed')
+      for update skip locked
+    ) t
+    where r.is_current and (r.outcome = 'failed' or r.outcome = 'written' and r.action <> 'delete')
+  ),
+  shown as (
+    update public.pipeline_projects t
+    set sync_status = f.status
+    from free f
+    where t.id = f.id
+    returning t.id, t.updated_at, f.outcome
+  )
+  update private.crm_record_links l
+  set merged_at = s.updated_at
+  from shown s
+  where s.outcome = 'written' and l.record_id = s.id and l.config_id = p_context.config_id and l.entity_type = p_context.entity;
+end
+$$;
 
 -- One open error per record, also of one that was written without some of its fields. Answers how many records failed that
 -- had not failed in this run before, less those that got through after all.
@@ -212,9 +336,12 @@ comment on function private.crm_settle_outbound(uuid, bigint, text, jsonb) is
   'Takes down what the CRM answered: one transaction, repeatable with the same result. PC007 for a worker whose lease was taken over.';
 
 revoke execute on function
+  private.crm_settle_links(private.crm_merge_context, private.crm_push_result[]),
+  private.crm_settle_gone(private.crm_push_context, private.crm_push_result[]),
+  private.crm_settle_journal(private.crm_merge_context, private.crm_push_result[]),
+  private.crm_settle_deals(private.crm_merge_context, private.crm_push_result[]),
   private.crm_settle_errors(private.crm_merge_context, private.crm_push_result[]),
   private.crm_settle_outbox(private.crm_merge_context, private.crm_push_result[]),
-  private.crm_wake_children(private.crm_merge_context, uuid[]),
-  private.crm_settle_count(private.crm_merge_context, jsonb, int, int),
+  private.crm_wake_children(private.crm_merge_context, uuid[]), private.crm_settle_count(private.crm_merge_context, jsonb, int, int),
   private.crm_settle_outbound(uuid, bigint, text, jsonb)
   from public, anon, authenticated, service_role;
