@@ -11,8 +11,8 @@ begin
   elsif p_operation.status in ('queued', 'running', 'paused') then
     raise exception 'This run has not ended yet.' using errcode = 'PC008', hint = 'Cancel it first.';
   elsif p_operation.journal_purged_at is not null then
-    raise exception 'What this run changed is no longer kept in full, so it cannot be undone.' using errcode = 'PC008',
-      hint = 'Change the records themselves. How long runs can be undone is a setting of the operator (docs/operations.md, Retention).';
+    raise exception 'This run cannot be undone any more: what it changed is no longer kept in full.' using errcode = 'PC008',
+      hint = 'How long that is kept, an operator can set (retention_settings, journal).';
   elsif exists (
     select from public.crm_sync_operations u
     where u.workspace_id = p_operation.workspace_id and u.undoes = p_operation.id and not exists (
