@@ -55,6 +55,8 @@ begin
     delete from private.crm_push_starts s where s.config_id = v_merge.config_id and s.entity_type = p_entity;
   else
     insert into private.crm_push_starts (config_id, entity_type) values (v_merge.config_id, p_entity) on conflict do nothing;
+    -- Each by its record, and by no other index (which the comparisons rule out): of a new connection statistics know nothing, and
+    -- a plan made for no links would compare every record with every link.
     if found then
       execute format($sql$
         insert into private.crm_outbox (config_id, entity_type, record_id, workspace_id)
@@ -62,7 +64,7 @@ begin
         from public.%I t
         where t.workspace_id = $3 and t.deleted_at is null and not exists (
           select from private.crm_record_links l
-          where l.record_id = t.id and l.config_id is not distinct from $1 and l.entity_type is not distinct from $2)
+          where l.record_id = t.id and l.config_id is not distinct from $1 and l.entity_type is not distinct from $2 offset 0)
         order by t.created_at, t.id
         on conflict do nothing
       $sql$, v_merge.target) using v_merge.config_id, p_entity, v_merge.workspace_id;

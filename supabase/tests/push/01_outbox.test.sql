@@ -269,6 +269,17 @@ delete from private.crm_push_reviews;
 delete from crm_stage_mappings where config_id = (select config from run where name = 'crm') and crm_stage_id = 'Haggling';
 select is((select count(*) from private.crm_push_reviews), 0::bigint, 'stages that are only read ask for nothing');
 
+-- What is not linked is found by its key, however little is known of a connection that is new
+insert into private.crm_cursors (config_id, entity_type) select config, 'accounts' from run where name = 'crm' on conflict do nothing;
+delete from private.crm_push_starts;
+with made as (insert into crm_companies (workspace_id, name) select w.id, 'Many ' || i from w, generate_series(1, 300) i returning id, workspace_id)
+insert into private.crm_record_links (config_id, entity_type, crm_record_id, record_id, workspace_id, base) select r.config, 'accounts', m.id, m.id, m.workspace_id, '{}' from made m, run r where r.name = 'crm';
+create temp table scans on commit drop as select pg_stat_get_xact_numscans('private.crm_record_links_record_id_config_id_entity_type_key'::regclass) as before;
+select pg_temp.claim(), pg_temp.begin_push('accounts');
+select cmp_ok(pg_stat_get_xact_numscans('private.crm_record_links_record_id_config_id_entity_type_key'::regclass) - (select before from scans), '>=', 300::bigint, 'each record of ours is looked up for itself');
+delete from crm_companies where workspace_id = (select id from w) and name like 'Many %';
+delete from private.crm_record_links where crm_record_id ~ '-' and config_id = (select config from run where name = 'crm');
+
 -- Connections that hear nothing
 delete from private.crm_outbox;
 update crm_sync_configs set sync_direction = 'pull' where id = (select config from run where name = 'crm');
