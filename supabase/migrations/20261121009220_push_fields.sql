@@ -29,7 +29,8 @@ begin
           when p.parent_entity is not null then (
             select l.crm_record_id
             from private.crm_record_links l
-            where l.record_id = v.own::uuid and l.config_id = ($1).config_id and l.entity_type = p.parent_entity and l.crm_deleted_at is null)
+            where l.record_id = v.own::uuid and l.config_id is not distinct from ($1).config_id
+              and l.entity_type is not distinct from p.parent_entity and l.crm_deleted_at is null)
           when v.own like 'member:%%' then (
             select min(o.crm_user_id) from private.crm_owners o where o.config_id = ($1).config_id and o.member_id = substr(v.own, 8)::uuid)
           else (select min(o.crm_user_id) from private.crm_owners o where o.config_id = ($1).config_id and o.name = substr(v.own, 7))

@@ -34,7 +34,7 @@ import { hasRelations, newAssociations, type Related, setRelations, unknownRelat
 export const BATCH = { fetch: 100, write: 100 };
 
 /** Its limit counts calls, not how many run at once: enough of them to use it up although each takes its time. */
-export const AT_ONCE = { batches: 4, writes: 4 };
+export const AT_ONCE = { batches: 6, writes: 6 };
 
 type Update = UpdateRequest["writes"][number];
 
