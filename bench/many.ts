@@ -35,12 +35,12 @@ interface Ended {
   rows: number;
 }
 
-async function ends(sql: Sql, configs: readonly string[]): Promise<Ended[]> {
+async function ends(sql: Sql, runs: readonly string[]): Promise<Ended[]> {
   const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     const [left] = await sql<{ n: number }[]>`
       select count(*)::int as n from public.crm_sync_operations
-       where config_id = any (${configs as string[]}) and status in ('queued', 'running', 'paused')`;
+       where id = any (${runs as string[]}) and status in ('queued', 'running', 'paused')`;
     if (left?.n === 0) break;
     if (Date.now() > deadline) throw new Error(`${left?.n} runs have not ended.`);
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -48,7 +48,7 @@ async function ends(sql: Sql, configs: readonly string[]): Promise<Ended[]> {
   return sql<Ended[]>`
     select o.status, extract(epoch from o.completed_at - o.created_at)::float8 as seconds,
       (select count(*)::int from public.crm_contacts c where c.workspace_id = o.workspace_id) as rows
-      from public.crm_sync_operations o where o.config_id = any (${configs as string[]})`;
+      from public.crm_sync_operations o where o.id = any (${runs as string[]})`;
 }
 
 async function run(bed: Bed): Promise<void> {
@@ -56,10 +56,15 @@ async function run(bed: Bed): Promise<void> {
   try {
     const workspaces = await connectAll(bed, sql);
     const configs = workspaces.map((one) => one.configId);
+    // Nothing but what is asked for here.
+    await sql`update public.crm_sync_configs set sync_frequency = 'manual' where id = any (${configs})`;
     // One statement, so that all begin at one moment.
-    await sql`
-      select private.crm_enqueue(c, null, 'from_crm', 'manual') from public.crm_sync_configs c where c.id = any (${configs})`;
-    const all = await ends(sql, configs);
+    const asked = await sql<{ id: string }[]>`
+      select (private.crm_enqueue(c, null, 'from_crm', 'manual')).id from public.crm_sync_configs c where c.id = any (${configs})`;
+    const all = await ends(
+      sql,
+      asked.map((run) => run.id),
+    );
     const seconds = all.map((one) => one.seconds);
     const good = all.filter((one) => one.status === "completed" && one.rows === Number(options.records)).length;
     const median = percentile(seconds, 0.5);
