@@ -51,6 +51,7 @@ begin
     join former o using (config_id, crm_pipeline_id, crm_stage_id)
     where n.stage_key <> o.stage_key;
   end if;
+  perform private.crm_end_slices(array(select distinct k.id from unnest(v_configs) k (id) order by 1));
   perform private.crm_review(c.id, '{opportunities}', false, array_remove(array_agg(distinct k.stage_key), null))
   from unnest(v_configs, v_keys) k (config_id, stage_key)
   join public.crm_sync_configs c on c.id = k.config_id and c.status <> 'disconnected' and c.sync_direction <> 'pull'

@@ -225,6 +225,7 @@ select is((select count(*) from private.crm_push_reviews where config_id = (sele
 delete from private.crm_push_reviews;
 
 -- Stages mapped otherwise
+select pg_temp.claim();
 select pg_temp.merge('opportunities', pg_temp.record('D1', '{"name": "Deal", "stage_key": "won"}') || pg_temp.record('D2', '{"name": "Other", "stage_key": "lead"}'), done => true);
 select pg_temp.begin_push('opportunities');
 select pg_temp.take('opportunities');
@@ -235,7 +236,8 @@ create function pg_temp.dirty() returns text language sql as $$
 $$;
 create function pg_temp.map_stage(crm text, ours text) returns void language sql as $$
   insert into crm_stage_mappings as s (config_id, crm_stage_id, stage_key) select config, crm, ours from run where name = 'crm'
-  on conflict (config_id, crm_pipeline_id, crm_stage_id) do update set stage_key = excluded.stage_key
+  on conflict (config_id, crm_pipeline_id, crm_stage_id) do update set stage_key = excluded.stage_key;
+  select pg_temp.claim()
 $$;
 update pipeline_projects set stage_key = 'negotiation' where id = pg_temp.ours('D2');
 delete from private.crm_outbox;
@@ -261,7 +263,7 @@ delete from private.crm_dirty;
 select pg_temp.map_stage('Closed', 'won');
 select pg_temp.map_stage('Won', 'won');
 select pg_temp.map_stage('Won', 'lead');
-select pg_temp.begin_push('opportunities');
+select pg_temp.claim(), pg_temp.begin_push('opportunities');
 select is(pg_temp.told(pg_temp.take('opportunities')), 'update Deal D1 {"stage_key": "won"}', 'where stages are only sent, ours goes again, and what is in step does not');
 select is(pg_temp.dirty(), 'none', 'and nothing is fetched');
 update crm_field_mappings set sync_direction = 'pull' where config_id = (select config from run where name = 'crm') and app_field = 'stage_key';
