@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PlanningError } from "../failure.ts";
+import { clusteredRate } from "./clusters.ts";
 import { countStages, type StageEntry, type StageKind } from "./history.ts";
 import { type RateRules, rateOf, readConversionRates, type StageRule } from "./rates.ts";
 import { smoothedRate } from "./smoothing.ts";
@@ -47,6 +48,23 @@ describe("smoothed rates", () => {
   it("a template of 0 or 1 still learns", () => {
     expect(smoothedRate(10, 10, { rate: 0, weight: 10 }).rate).toBeCloseTo(0.5, 2);
     expect(smoothedRate(0, 10, { rate: 1, weight: 10 }).rate).toBeCloseTo(0.5, 2);
+  });
+});
+
+describe("rates from deals that closed together", () => {
+  it("one month of 600 with 492 wins counts as 600 / (1 + 599/20) = 19.4 deals", () => {
+    const { rate, n } = clusteredRate([{ wins: 492, trials: 600 }], { rate: 0.4, weight: 10 }, 0.05);
+    const counted = 600 / 30.95;
+    expect(rate).toBeCloseTo((4 + 0.82 * counted) / (10 + counted), 12);
+    expect(n).toBe(600);
+  });
+
+  it("deals that have nothing in common, and single ones, count in full", () => {
+    const prior = { rate: 0.4, weight: 10 };
+    const alone = Array.from({ length: 8 }, (_, i) => ({ wins: i % 2, trials: 1 }));
+    expect(clusteredRate(alone, prior)).toEqual(smoothedRate(4, 8, prior));
+    expect(clusteredRate([{ wins: 4, trials: 8 }], prior, 0)).toEqual(smoothedRate(4, 8, prior));
+    expect(clusteredRate([], prior).n).toBe(0);
   });
 });
 
