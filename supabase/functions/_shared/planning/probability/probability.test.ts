@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PlanningError } from "../failure.ts";
-import { clusteredRate } from "./clusters.ts";
+import { clusteredRate, commonShareOf, latentCorrelation } from "./clusters.ts";
 import { countStages, type StageEntry, type StageKind } from "./history.ts";
 import { type RateRules, rateOf, readConversionRates, type StageRule } from "./rates.ts";
 import { smoothedRate } from "./smoothing.ts";
@@ -77,6 +77,34 @@ const STAGES = new Map<string, { kind: StageKind; position: number }>([
 ]);
 const walk = (dealId: string, ...path: string[]): StageEntry[] =>
   path.map((to, index) => ({ dealId, from: path[index - 1] ?? null, to, at: index }));
+
+describe("how alike deals of one time are", () => {
+  it("without two clusters it is the usual, of clusters that agree next to nothing, of clusters that are all or nothing everything", () => {
+    expect(commonShareOf([{ wins: 3, trials: 10 }], 0.1)).toBe(0.1);
+    const alike = Array.from({ length: 50 }, () => ({ wins: 5, trials: 10 }));
+    expect(commonShareOf(alike, 0.1)).toBeCloseTo(0.1 / 50, 12);
+    const allOrNothing = Array.from({ length: 50 }, (_, i) => ({ wins: i % 2 === 0 ? 10 : 0, trials: 10 }));
+    expect(commonShareOf(allOrNothing, 0.1)).toBeCloseTo((0.1 + 49) / 50, 12);
+  });
+
+  it("by hand: 8 and 4 of 10 make 0.206, and the usual share draws half way back", () => {
+    // Between: 8²/10 + 4²/10 - 12²/20 = 0.8; within: (12 - 8)/18 = 2/9; (0.8 - 2/9)/(0.8 + 9·2/9) = 0.20635.
+    expect(
+      commonShareOf(
+        [
+          { wins: 8, trials: 10 },
+          { wins: 4, trials: 10 },
+        ],
+        0.1,
+      ),
+    ).toBeCloseTo((0.1 + 0.2063492) / 2, 6);
+  });
+
+  it("a share of 1/3 is a latent correlation of ½", () => {
+    expect(latentCorrelation(1 / 3)).toBeCloseTo(0.5, 12);
+    expect(latentCorrelation(0)).toBe(0);
+  });
+});
 
 describe("conversion from history", () => {
   it("counts what became of the deals that were once in a stage", () => {
