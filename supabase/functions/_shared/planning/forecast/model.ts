@@ -2,6 +2,7 @@ import { normalQuantile } from "../stats/normal.ts";
 import type { Day } from "../time/days.ts";
 import { type Periods, periodByDay } from "../time/periods.ts";
 import type { ShiftTable } from "../timing/shifts.ts";
+import type { Drawable } from "./drawDeal.ts";
 import type { Cents } from "./money.ts";
 
 /** A deal ready to be drawn. */
@@ -46,17 +47,10 @@ export interface Correlation {
 export const INDEPENDENT: Correlation = { market: 0, client: 0 };
 
 /** The same as numbers for the inner loop. */
-export interface CompiledDeal {
-  id: string;
-  clientId: string | null;
+export interface CompiledDeal extends Drawable {
   value: Cents;
-  rate: number;
-  /** Won when the latent normal variable is below. */
-  threshold: number;
-  /** Period by equally likely draw; `periods.count` is after the horizon. */
+  /** Period by equally likely place; `periods.count` is after the horizon. */
   periodTable: Int16Array;
-  /** 2⁻³² × the length of the table: a uniform number becomes a place in it. */
-  tableScale: number;
 }
 
 export function compileDeals({ asOf, periods, deals }: RevenueModel): CompiledDeal[] {
@@ -71,7 +65,7 @@ export function compileDeals({ asOf, periods, deals }: RevenueModel): CompiledDe
       rate,
       threshold: normalQuantile(rate),
       periodTable,
-      tableScale: periodTable.length * 2 ** -32,
+      tableSize: periodTable.length,
     };
   });
 }

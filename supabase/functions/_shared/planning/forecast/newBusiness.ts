@@ -1,8 +1,9 @@
 import { streamFor } from "../random/streams.ts";
 import type { RandomStream } from "../random/xoshiro128.ts";
 import { nextNormal } from "../random/ziggurat.ts";
+import type { Draws } from "./drawDeal.ts";
 import type { NewBusiness } from "./model.ts";
-import type { Draws, RevenueScratch } from "./simulateRevenue.ts";
+import type { RevenueScratch } from "./simulateRevenue.ts";
 
 /** Below this mean wins are counted one by one, above it their number is as good as normal. */
 const COUNTED = 30;

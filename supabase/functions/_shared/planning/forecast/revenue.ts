@@ -1,8 +1,9 @@
 import { PlanningError } from "../failure.ts";
 import { type Percentiles, percentilesInPlace } from "../stats/quantile.ts";
+import type { Draws } from "./drawDeal.ts";
 import { type Driver, DriverRecorder } from "./drivers.ts";
 import type { RevenueModel } from "./model.ts";
-import { type Draws, drawRevenue, type RevenueScratch, revenueScratch } from "./simulateRevenue.ts";
+import { drawRevenue, type RevenueScratch, revenueScratch } from "./simulateRevenue.ts";
 
 export interface RevenueForecast {
   periods: Percentiles[];
