@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { type LandmarkRules, landmarkClusters, outlooksByAge, type PastDeal } from "./landmarks.ts";
+import {
+  followDeals,
+  type LandmarkRules,
+  landmarkClusters,
+  outlooksByAge,
+  outlooksOf,
+  type PastDeal,
+} from "./landmarks.ts";
 
 const won = (opened: number, closed: number): PastDeal => ({ opened, closed, won: true });
 const lost = (opened: number, closed: number): PastDeal => ({ opened, closed, won: false });
@@ -39,6 +46,13 @@ describe("landmarks", () => {
     const [unknown] = outlooksByAge([], rules({ prior: { rate: 0.4, weight: 10 } }));
     expect(unknown).toMatchObject({ won: 0.4, lost: 0 });
     expect([Math.min(...(unknown?.daysToWin ?? [])), Math.max(...(unknown?.daysToWin ?? []))]).toEqual([1, 90]);
+  });
+
+  it("counted lives say the same as the deals they stand for", () => {
+    const deals = [won(90, 120), lost(80, 150), open(20)];
+    const one = outlooksByAge([...deals, ...deals, ...deals], rules({ commonShare: 0.1 }));
+    const counted = followDeals(deals, rules()).map((life) => ({ ...life, weight: 3 }));
+    expect(outlooksOf(counted, rules({ commonShare: 0.1 }))).toEqual(one);
   });
 
   it("clusters are the landmarks: what was won of all that was open at each", () => {

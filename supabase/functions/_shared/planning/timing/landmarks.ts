@@ -1,7 +1,7 @@
 import { type Cluster, COMMON_SHARE, effectiveTrials } from "../probability/clusters.ts";
 import { type Prior, type SmoothedRate, smoothedRate } from "../probability/smoothing.ts";
 import type { Day } from "../time/days.ts";
-import { hazardsOf, type Outlook, outlookAt } from "./lifetimes.ts";
+import { hazardsOf, type Lifetime, type Outlook, outlookAt } from "./lifetimes.ts";
 import { type ShiftTable, tableOfQuantiles } from "./shifts.ts";
 
 /** A deal of the past, as far as it is known. */
@@ -39,8 +39,15 @@ export interface AgeOutlook extends Outlook {
  * A band knows little when few were in it, or when they all come from one landmark; it leans on the next younger band.
  */
 export function outlooksByAge(deals: readonly PastDeal[], rules: LandmarkRules): AgeOutlook[] {
+  return outlooksOf(followDeals(deals, rules), rules);
+}
+
+/** The same from lives that were counted elsewhere: a hundred thousand deals are a few thousand counts. */
+export function outlooksOf(
+  lives: readonly FollowedLife[],
+  rules: Omit<LandmarkRules, "asOf" | "landmarks">,
+): AgeOutlook[] {
   const { bands, daysAhead, commonShare = COMMON_SHARE } = rules;
-  const lives = followed(deals, rules);
   const found: AgeOutlook[] = [];
   let prior = rules.prior;
   let daysToWin = evenly(daysAhead);
@@ -48,7 +55,10 @@ export function outlooksByAge(deals: readonly PastDeal[], rules: LandmarkRules):
     const here = lives.filter((life) => life.band === band);
     const seen = outlookAt(hazardsOf(here, daysAhead), 0, daysAhead);
     const trials = effectiveTrials(countByLandmark(here), commonShare);
-    const rate = { ...smoothedRate(seen.won * trials, trials, prior), n: here.length };
+    const rate = {
+      ...smoothedRate(seen.won * trials, trials, prior),
+      n: here.reduce((sum, { weight = 1 }) => sum + weight, 0),
+    };
     if (seen.won > 0) daysToWin = seen.daysToWin;
     found.push({ won: rate.rate, lost: Math.min(seen.lost, 1 - rate.rate), daysToWin, rate });
     prior = { rate: rate.rate, weight: rules.prior.weight };
@@ -68,24 +78,22 @@ export function bandOf(age: number, { bandDays, bands }: Pick<LandmarkRules, "ba
 /** What became of all that was open at each landmark, within the days: how much one such time differs from another. */
 export function landmarkClusters(deals: readonly PastDeal[], rules: LandmarkRules): Cluster[] {
   const clusters = new Map<Day, Cluster>();
-  for (const { landmark, left, end } of followed(deals, rules)) {
+  for (const { landmark, left, end } of followDeals(deals, rules)) {
     const { wins, trials } = clusters.get(landmark) ?? { wins: 0, trials: 0 };
     clusters.set(landmark, { wins: wins + (end === "won" && left <= rules.daysAhead ? 1 : 0), trials: trials + 1 });
   }
   return [...clusters.values()];
 }
 
-interface Followed {
+/** The life of a deal from a landmark on. `weight` deals of the same life may be one entry. */
+export interface FollowedLife extends Lifetime {
   band: number;
   landmark: Day;
-  entered: 0;
-  left: number;
-  end: "won" | "lost" | "open";
 }
 
-function followed(deals: readonly PastDeal[], rules: LandmarkRules): Followed[] {
+export function followDeals(deals: readonly PastDeal[], rules: LandmarkRules): FollowedLife[] {
   return rules.landmarks.flatMap((landmark) =>
-    deals.flatMap((deal): Followed[] => {
+    deals.flatMap((deal): FollowedLife[] => {
       const closed = deal.closed !== null && deal.closed < rules.asOf ? deal.closed : null;
       if (deal.opened >= landmark || (closed !== null && closed < landmark)) return [];
       const left = (closed ?? rules.asOf - 1) - landmark + 1;
@@ -95,8 +103,8 @@ function followed(deals: readonly PastDeal[], rules: LandmarkRules): Followed[] 
   );
 }
 
-function countByLandmark(lives: readonly Followed[]): number[] {
+function countByLandmark(lives: readonly FollowedLife[]): number[] {
   const counts = new Map<Day, number>();
-  for (const { landmark } of lives) counts.set(landmark, (counts.get(landmark) ?? 0) + 1);
+  for (const { landmark, weight = 1 } of lives) counts.set(landmark, (counts.get(landmark) ?? 0) + weight);
   return [...counts.values()];
 }
