@@ -10,8 +10,9 @@ import { tableOfShifts } from "../supabase/functions/_shared/planning/timing/shi
 import { report, rounded } from "./lib/report.ts";
 
 /**
- * A what-if over a pipeline: deals × runs × scenarios, each with other rates, so that nothing is the same in two of them. Processor time, for other work on
- * the machine takes time but no processor of ours; beside it a bare loop that draws as often and adds up.
+ * A what-if over a pipeline: deals × runs × scenarios, each with other rates, so that nothing is the same in two of
+ * them. Processor time, for other work on the machine takes time but no processor of ours; beside it a bare loop that
+ * draws as often and adds up.
  */
 const { values: options } = parseArgs({
   options: {

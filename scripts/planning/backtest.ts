@@ -6,8 +6,8 @@ import { readMavenDeals } from "./maven.ts";
 import { type Draws, LEVELS, SCOPES, type Trial, trialsOf } from "./quarter.ts";
 
 /**
- * Forecasts each quarter of 2017 from what the Maven data knew on its first day, and compares with what came. One JSON line per quarter and
- * per summary: `npx tsx scripts/planning/backtest.ts`. What it finds is in docs/planning.md.
+ * Forecasts each quarter of 2017 from what the Maven data knew on its first day, and compares with what came. One JSON
+ * line per quarter and per summary: `npx tsx scripts/planning/backtest.ts`. What it finds is in docs/planning.md.
  */
 const QUARTERS = { "2017Q1": "2017-01-01", "2017Q2": "2017-04-01", "2017Q3": "2017-07-01", "2017Q4": "2017-10-01" };
 /** The first has no closed deal behind it, so nothing can be learned for it: it is summed up apart. */

@@ -20,7 +20,10 @@ export interface PredictOptions {
 /** How much a quarter's new business swings beyond chance: a default, there is too little history to learn it. */
 const NEW_BUSINESS_SWING = 0.2;
 
-/** The quarter that begins on the day, from what was known then. The lessons are those of all deals, the forecast is of the given ones. */
+/**
+ * The quarter that begins on the day, from what was known then. The lessons are those of all deals, the forecast is of
+ * the given ones.
+ */
 export function predictQuarter(
   known: readonly KnownDeal[],
   lessons: Lessons,
@@ -42,7 +45,10 @@ export function predictQuarter(
   return finish(forecastRevenue(model, { runs: options.runs, seed: options.seed }));
 }
 
-/** The rate is that of winning within the quarter, and the days run from its start: a deal that takes longer brings nothing in it. */
+/**
+ * The rate is that of winning within the quarter, and the days run from its start: a deal that takes longer brings
+ * nothing in it.
+ */
 function drawn(id: string, value: number, day: Day, outlook: AgeOutlook | undefined): DrawnDeal {
   return {
     id,
@@ -54,7 +60,10 @@ function drawn(id: string, value: number, day: Day, outlook: AgeOutlook | undefi
   };
 }
 
-/** Deals engaged and won within one quarter, of the last quarters, by month. A month before the first closing ever was not watched. */
+/**
+ * Deals engaged and won within one quarter, of the last quarters, by month. A month before the first closing ever was
+ * not watched.
+ */
 function newBusiness(known: readonly KnownDeal[], day: Day): NewBusiness {
   const won = known.filter(({ deal, open }) => !open && deal.end === "won").map(({ deal }) => deal);
   const firstMonth = monthStart(Math.min(...known.filter(({ open }) => !open).map(({ deal }) => deal.closed as Day)));

@@ -3,15 +3,12 @@ export type PlanningFault =
   | "probability_out_of_range"
   | "unknown_stage"
   | "unknown_deal"
-  | "unknown_demand"
-  | "unknown_skill"
   | "end_before_start"
   | "currency_without_rate"
   | "too_many_runs"
   | "horizon_out_of_range"
   | "duplicate_id"
-  | "not_a_number"
-  | "cancelled";
+  | "not_a_number";
 
 export class PlanningError extends Error {
   readonly fault: PlanningFault;

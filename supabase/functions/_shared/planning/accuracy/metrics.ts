@@ -16,7 +16,10 @@ export interface Accuracy {
   bias: number | null;
 }
 
-/** Weighted, not the mean of percentages: that one explodes where little came (Hyndman and Koehler, Int. J. Forecasting 22, 2006). */
+/**
+ * Weighted, not the mean of percentages: that one explodes where little came (Hyndman and Koehler, Int. J. Forecasting
+ * 22, 2006).
+ */
 export function accuracyOf(pairs: readonly { predicted: number; actual: number }[]): Accuracy {
   const sum = (of: (pair: { predicted: number; actual: number }) => number) =>
     pairs.reduce((total, pair) => total + of(pair), 0);
@@ -38,8 +41,8 @@ export function coverage(outcomes: readonly Outcome[]): number | null {
 }
 
 /**
- * The pinball loss of a quantile forecast: smallest on average for the true quantile (Koenker and Bassett, Econometrica 46, 1978). Rewards an
- * interval that is narrow and right at once.
+ * The pinball loss of a quantile forecast: smallest on average for the true quantile (Koenker and Bassett,
+ * Econometrica 46, 1978). Rewards an interval that is narrow and right at once.
  */
 export function pinballLoss(p: number, predicted: number, actual: number): number {
   return actual >= predicted ? p * (actual - predicted) : (1 - p) * (predicted - actual);

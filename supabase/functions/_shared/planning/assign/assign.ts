@@ -15,12 +15,13 @@ interface Node extends Relaxed {
 }
 
 /**
- * Who takes which place: as many critical places as possible, then as many places as possible, then the best matches. Nobody is booked
- * beyond their free time in any slice.
+ * Who takes which place: as many critical places as possible, then as many places as possible, then the best matches.
+ * Nobody is booked beyond their free time in any slice.
  *
- * Taking several places side by side makes this a generalised assignment, which no flow solves alone. So the flow solves it with "how many
- * places could one hold at most" as capacities, which is never worse than the truth, and the search forbids one place after another of whoever is
- * overbooked, best bound first (Land and Doig, Econometrica 28, 1960). Mostly the first flow fits already.
+ * Taking several places side by side makes this a generalised assignment, which no flow solves alone. So the flow
+ * solves it with "how many places could one hold at most" as capacities, which is never worse than the truth, and the
+ * search forbids one place after another of whoever is overbooked, best bound first (Land and Doig, Econometrica 28,
+ * 1960). Mostly the first flow fits already.
  */
 export function assignPlaces(
   places: readonly Place[],
@@ -88,7 +89,10 @@ function relax(
   return { byPlace, value: -cost };
 }
 
-/** An upper bound: the smallest loads first, against all the time there is. Places without load in common slices count apart. */
+/**
+ * An upper bound: the smallest loads first, against all the time there is. Places without load in common slices count
+ * apart.
+ */
 function mostAtOnce(person: Person, places: readonly Place[]): number {
   const total = (values: readonly number[]) => values.reduce((sum, value) => sum + Math.max(0, value), 0);
   let room = total(person.free) + 1e-9;

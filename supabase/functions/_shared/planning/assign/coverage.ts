@@ -9,7 +9,10 @@ export interface Ask {
 export interface Giver {
   id: string;
   minutes: number;
-  /** Keys of the asks that this person could answer, with what a minute of it costs (0 for the very thing, more for a stretch). */
+  /**
+   * Keys of the asks that this person could answer, with what a minute of it costs (0 for the very thing, more for a
+   * stretch).
+   */
   serves: readonly { key: string; cost: number }[];
 }
 
@@ -20,8 +23,9 @@ export interface Coverage {
 }
 
 /**
- * As much of the asked time as a team can give, where everybody's minutes count once: a maximum flow, with the best fitting people first. Adding up
- * "who has the skill" by skill would count a person as often as they have skills. Whole minutes, so nothing is lost to rounding.
+ * As much of the asked time as a team can give, where everybody's minutes count once: a maximum flow, with the best
+ * fitting people first. Adding up "who has the skill" by skill would count a person as often as they have skills.
+ * Whole minutes, so nothing is lost to rounding.
  */
 export function coverAsks(asks: readonly Ask[], givers: readonly Giver[]): Coverage {
   const source = asks.length + givers.length;

@@ -25,8 +25,9 @@ export class FlowNetwork {
   }
 
   /**
-   * As much as possible, as cheaply as possible: successive shortest paths (Ahuja, Magnanti and Orlin, Network Flows, 9.7), found by
-   * Bellman-Ford with a queue because the ways back cost less than nothing. Costs must hold no negative cycle.
+   * As much as possible, as cheaply as possible: successive shortest paths (Ahuja, Magnanti and Orlin, Network Flows,
+   * 9.7), found by Bellman-Ford with a queue because the ways back cost less than nothing. Costs must hold no negative
+   * cycle.
    */
   sendAll(source: number, sink: number): { flow: number; cost: number } {
     let flow = 0;

@@ -12,8 +12,8 @@ export interface DemandSpan {
 }
 
 /**
- * When the people are needed: the line's own days, else the deal's. A deal of n days from s ends on s + n - 1, and one of no days needs nobody.
- * A line with a start of its own and no end goes on until the deal ends.
+ * When the people are needed: the line's own days, else the deal's. A deal of n days from s ends on s + n - 1, and one
+ * of no days needs nobody. A line with a start of its own and no end goes on until the deal ends.
  */
 export function spanOf(line: DemandLine, deal: PlanDeal): DemandSpan {
   const start = line.startDay ?? deal.startDay;
@@ -24,7 +24,10 @@ export function spanOf(line: DemandLine, deal: PlanDeal): DemandSpan {
   return { start, end };
 }
 
-/** Hours by period that one line asks for if its deal is won: count × allocation × the working hours of its days in the period. */
+/**
+ * Hours by period that one line asks for if its deal is won: count × allocation × the working hours of its days in the
+ * period.
+ */
 export function demandHours(
   line: DemandLine,
   deal: PlanDeal,

@@ -20,8 +20,9 @@ export interface Hire {
 }
 
 /**
- * People to hire for one skill and level. In week w ⌈gap ÷ weekly hours⌉ people are missing; a level of people that is missing for
- * `minWeeks` weeks on end is hired for its first week, and who was hired for an earlier week is there. Fractions below 5 % of a person are rounding.
+ * People to hire for one skill and level. In week w ⌈gap ÷ weekly hours⌉ people are missing; a level of people that is
+ * missing for `minWeeks` weeks on end is hired for its first week, and who was hired for an earlier week is there.
+ * Fractions below 5 % of a person are rounding.
  */
 export function hiringNeed(gapHours: ArrayLike<number>, weeks: Periods, today: Day, rules: HiringRules): Hire[] {
   const missing = Array.from({ length: weeks.count }, (_, week) =>

@@ -30,7 +30,10 @@ export interface SupplyHours {
   over: number;
 }
 
-/** A half day off on a half holiday leaves a quarter: shares are of what is left. Two holidays of the same person on one day take at most the day. */
+/**
+ * A half day off on a half holiday leaves a quarter: shares are of what is left. Two holidays of the same person on
+ * one day take at most the day.
+ */
 export function supplyHours(worker: Worker, periods: Periods): SupplyHours[] {
   return Array.from({ length: periods.count }, (_, period) => {
     const hours = { capacity: 0, allocated: 0, free: 0, over: 0 };

@@ -14,7 +14,9 @@ export interface DealScratch {
   market: Float64Array;
   client: Float64Array;
   uniform: Uint32Array;
-  /** The runs in which the deal at hand is won, and its place in its timing table there; as many as `drawDeal` answers. */
+  /**
+   * The runs in which the deal at hand is won, and its place in its timing table there; as many as `drawDeal` answers.
+   */
   winners: Int32Array;
   places: Int32Array;
 }
@@ -41,12 +43,12 @@ export interface Drawable {
 }
 
 /**
- * Draws every deal through all runs, client by client, and hands each one over with the number of its wins. Every deal has a stream of its own, so
- * the outcome of one never depends on which others are there.
+ * Draws every deal through all runs, client by client, and hands each one over with the number of its wins. Every deal
+ * has a stream of its own, so the outcome of one never depends on which others are there.
  *
- * A win is a latent normal variable below the quantile of the deal's rate: √market · M + √client · C + √rest · ε, the one-factor Gaussian copula
- * (Vasicek 1987; Li, J. Fixed Income 9(4), 2000) with the client as a second factor. Rates stay exactly what they are; deals of one client are won
- * and lost together more often.
+ * A win is a latent normal variable below the quantile of the deal's rate: √market · M + √client · C + √rest · ε, the
+ * one-factor Gaussian copula (Vasicek 1987; Li, J. Fixed Income 9(4), 2000) with the client as a second factor. Rates
+ * stay exactly what they are; deals of one client are won and lost together more often.
  */
 export function* drawDeals<D extends Drawable>(
   deals: readonly D[],

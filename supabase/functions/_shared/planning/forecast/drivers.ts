@@ -19,7 +19,10 @@ export interface WinRecorder {
 export class DriverRecorder implements WinRecorder {
   readonly #flags = new Map<string, Uint8Array>();
 
-  /** Deals by value × √(rate × (1 - rate)), the standard deviation that each brings in by itself: the rest cannot move much. */
+  /**
+   * Deals by value × √(rate × (1 - rate)), the standard deviation that each brings in by itself: the rest cannot move
+   * much.
+   */
   constructor(deals: readonly DrawnDeal[], candidates: number, runs: number) {
     const spread = ({ value, rate }: DrawnDeal) => Math.abs(value) * Math.sqrt(Math.max(0, rate * (1 - rate)));
     const widest = [...deals]

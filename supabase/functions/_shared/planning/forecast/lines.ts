@@ -35,8 +35,9 @@ export interface ForecastLines {
 }
 
 /**
- * closed: won in the period. commit: closed and open deals of at least `commitFrom`. best: closed and all open deals that count. weighted: closed
- * and value × rate. So closed ≤ commit ≤ best and closed ≤ weighted ≤ best, as long as no value is negative.
+ * closed: won in the period. commit: closed and open deals of at least `commitFrom`. best: closed and all open deals
+ * that count. weighted: closed and value × rate. So closed ≤ commit ≤ best and closed ≤ weighted ≤ best, as long as no
+ * value is negative.
  */
 export function forecastLines(
   deals: readonly LineDeal[],

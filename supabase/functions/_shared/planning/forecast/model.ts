@@ -71,8 +71,8 @@ export function compileDeals({ asOf, periods, deals }: RevenueModel): CompiledDe
 }
 
 /**
- * An open deal cannot have closed before today: of its possible days only those to come remain. One that is overdue by more than
- * any deal of the history starts anew today.
+ * An open deal cannot have closed before today: of its possible days only those to come remain. One that is overdue by
+ * more than any deal of the history starts anew today.
  */
 function closingPeriods({ closeDay, timing }: DrawnDeal, asOf: Day, periods: Periods, byDay: Int16Array): Int16Array {
   if (timing === null) return Int16Array.of(lookUp(closeDay, periods, byDay));

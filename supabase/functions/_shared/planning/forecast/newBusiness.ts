@@ -9,8 +9,9 @@ import type { RevenueScratch } from "./simulateRevenue.ts";
 const COUNTED = 30;
 
 /**
- * Adds the revenue of deals that nobody has entered yet: a compound Poisson number per period (Klugman, Panjer and Willmot, Loss Models, ch. 9)
- * whose mean swings by a common factor per run, exp(s·z - s²/2), so that its own mean stays what it is.
+ * Adds the revenue of deals that nobody has entered yet: a compound Poisson number per period (Klugman, Panjer and
+ * Willmot, Loss Models, ch. 9) whose mean swings by a common factor per run, exp(s·z - s²/2), so that its own mean
+ * stays what it is.
  */
 export function addNewBusiness(
   business: NewBusiness,

@@ -43,7 +43,10 @@ export function checkRuns(runs: number, most = MAX_RUNS): void {
   throw new PlanningError("too_many_runs", `A simulation has 1 to ${most} runs, not ${runs}.`, "runs");
 }
 
-/** By period first, so that both arrays are walked in order. The factors of the clients are not needed any more: their room is. */
+/**
+ * By period first, so that both arrays are walked in order. The factors of the clients are not needed any more: their
+ * room is.
+ */
 function totalsOf({ byPeriod, client, runs }: RevenueScratch, periods: number): Float64Array {
   client.fill(0);
   for (let period = 0; period < periods; period++)

@@ -4,7 +4,10 @@ import { type Drawable, type Draws, dealScratch, drawDeals } from "./drawDeal.ts
 import type { Correlation, DrawnDeal } from "./model.ts";
 import { DEALS_PER_STEP } from "./simulateRevenue.ts";
 
-/** Hours of one group (skill and level) that winning a deal asks for, by week of the horizon and of the weeks before it. */
+/**
+ * Hours of one group (skill and level) that winning a deal asks for, by week of the horizon and of the weeks before
+ * it.
+ */
 export interface DemandProfile {
   dealId: string;
   group: string;
@@ -41,8 +44,8 @@ export function demandRuns(runs: number, groups: number, weeks: number): number 
 }
 
 /**
- * Hours by group and week over the same draws as the revenue: a deal that is won in a run brings its money and its work in that run. The work
- * moves with the closing day, later by whole weeks.
+ * Hours by group and week over the same draws as the revenue: a deal that is won in a run brings its money and its
+ * work in that run. The work moves with the closing day, later by whole weeks.
  */
 export function* forecastDemand(model: DemandModel, { runs, seed }: Draws): Generator<number, DemandForecast[], void> {
   const groups = [...new Set(model.profiles.map(({ group }) => group))].sort();

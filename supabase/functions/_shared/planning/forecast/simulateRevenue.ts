@@ -16,7 +16,10 @@ export function revenueScratch(runs: number, periods: number): RevenueScratch {
 /** Deals drawn between two reports: a few milliseconds of work. */
 export const DEALS_PER_STEP = 50;
 
-/** Draws every run of the model into the scratch. Yields how many deals are done, so that whoever drives it may show progress or stop. */
+/**
+ * Draws every run of the model into the scratch. Yields how many deals are done, so that whoever drives it may show
+ * progress or stop.
+ */
 export function* drawRevenue(
   model: RevenueModel,
   draws: Draws,

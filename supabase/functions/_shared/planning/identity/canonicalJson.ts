@@ -8,8 +8,9 @@ export type Canonical =
   | { readonly [key: string]: Canonical | undefined };
 
 /**
- * One text for one meaning: keys in the order of their UTF-16 units, no spaces, numbers as ECMAScript writes them, absent keys left out
- * (RFC 8785, JSON Canonicalization Scheme). What is no JSON number is refused: a NaN would be one with null.
+ * One text for one meaning: keys in the order of their UTF-16 units, no spaces, numbers as ECMAScript writes them,
+ * absent keys left out (RFC 8785, JSON Canonicalization Scheme). What is no JSON number is refused: a NaN would be one
+ * with null.
  */
 export function canonicalJson(value: Canonical): string {
   if (typeof value === "number" && !Number.isFinite(value))

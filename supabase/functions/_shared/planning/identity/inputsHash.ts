@@ -1,6 +1,9 @@
 import { type Canonical, canonicalJson } from "./canonicalJson.ts";
 
-/** Raised whenever the same inputs would give other digits. A stored result of another version is not handed out for a new request. */
+/**
+ * Raised whenever the same inputs would give other digits. A stored result of another version is not handed out for a
+ * new request.
+ */
 export const ENGINE_VERSION = 1;
 
 /** SHA-256 in hex over the version and everything that decides the digits: inputs, options and seed. */

@@ -14,12 +14,16 @@ export interface AvailabilityScore {
   reasons: string[];
 }
 
-/** A critical place weighs as much as two others, and an open one caps the score: a deal that lacks its key person cannot be "well staffed". */
+/**
+ * A critical place weighs as much as two others, and an open one caps the score: a deal that lacks its key person
+ * cannot be "well staffed".
+ */
 const CRITICAL_WEIGHT = 2;
 const CAP_WITHOUT_CRITICAL = 49;
 
 /**
- * Σ weight × match of the places that can be filled ÷ Σ weight of all places. Places are filled by the assignment, so nobody counts twice.
+ * Σ weight × match of the places that can be filled ÷ Σ weight of all places. Places are filled by the assignment, so
+ * nobody counts twice.
  */
 export function availabilityScore(lines: readonly StaffedLine[]): AvailabilityScore {
   const asked = lines.filter(({ places }) => places > 0);

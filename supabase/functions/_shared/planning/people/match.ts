@@ -25,7 +25,10 @@ export interface SkillMatch {
   levels: number;
 }
 
-/** Points taken from 100. More than asked costs less than less than asked; one level is a stretch, two are another person. */
+/**
+ * Points taken from 100. More than asked costs less than less than asked; one level is a stretch, two are another
+ * person.
+ */
 const ABOVE_PER_LEVEL = 5;
 const BELOW_PER_LEVEL = 25;
 const MOST_BELOW = 1;

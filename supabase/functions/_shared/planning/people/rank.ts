@@ -17,7 +17,10 @@ export interface RankedCandidate {
   reasons: string[];
 }
 
-/** Who could take one place of a demand, best first; whoever lacks the skill is not in the list, whoever lacks the time is, with 0. */
+/**
+ * Who could take one place of a demand, best first; whoever lacks the skill is not in the list, whoever lacks the time
+ * is, with 0.
+ */
 export function rankCandidates(wanted: SkillWanted, candidates: readonly Candidate[]): RankedCandidate[] {
   const ranked = candidates.flatMap((candidate) => {
     const match = matchSkill(wanted, candidate.skills);

@@ -6,12 +6,16 @@ export interface Cluster {
   trials: number;
 }
 
-/** How alike the deals of one cluster are, until there is history: a firm's quarters then differ by 15 points or so around one half. */
+/**
+ * How alike the deals of one cluster are, until there is history: a firm's quarters then differ by 15 points or so
+ * around one half.
+ */
 export const COMMON_SHARE = 0.1;
 
 /**
- * How many independent deals clusters are worth: n of one cluster count as n / (1 + (n - 1)·ρ) (the design effect of Kish, Survey Sampling,
- * 1965), at most 1/ρ. Six hundred deals of a single good month are not six hundred witnesses; it takes several months to be sure.
+ * How many independent deals clusters are worth: n of one cluster count as n / (1 + (n - 1)·ρ) (the design effect of
+ * Kish, Survey Sampling, 1965), at most 1/ρ. Six hundred deals of a single good month are not six hundred witnesses;
+ * it takes several months to be sure.
  */
 export function effectiveTrials(sizes: readonly number[], commonShare = COMMON_SHARE): number {
   return sizes.reduce((sum, n) => sum + (n === 0 ? 0 : n / (1 + (n - 1) * commonShare)), 0);
@@ -26,8 +30,9 @@ export function clusteredRate(clusters: readonly Cluster[], prior: Prior, common
 }
 
 /**
- * How alike the deals of one cluster are, as the clusters say: the analysis-of-variance estimator of the intraclass correlation for
- * unequal sizes (Ridout, Demétrio and Firth, Biometrics 55, 1999), drawn towards the usual share as if that came from one more pair of clusters.
+ * How alike the deals of one cluster are, as the clusters say: the analysis-of-variance estimator of the intraclass
+ * correlation for unequal sizes (Ridout, Demétrio and Firth, Biometrics 55, 1999), drawn towards the usual share as if
+ * that came from one more pair of clusters.
  */
 export function commonShareOf(clusters: readonly Cluster[], usual = COMMON_SHARE): number {
   const filled = clusters.filter(({ trials }) => trials > 1);
@@ -44,7 +49,10 @@ export function commonShareOf(clusters: readonly Cluster[], usual = COMMON_SHARE
   return (usual + (k - 1) * seen) / k;
 }
 
-/** The same on the scale of the latent variable behind a win, for rates near one half: there P(both won) = 1/4 + asin(ρ)/2π. */
+/**
+ * The same on the scale of the latent variable behind a win, for rates near one half: there P(both won) = 1/4 +
+ * asin(ρ)/2π.
+ */
 export function latentCorrelation(commonShare: number): number {
   return Math.sin((Math.PI / 2) * commonShare);
 }

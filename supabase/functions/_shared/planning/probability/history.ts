@@ -28,8 +28,9 @@ interface Stage {
 }
 
 /**
- * What became of the deals that were once in each stage, from the history and not from where they stand now. A deal that came
- * back to a stage counts once. A deal that skipped a stage was never in it. One that was won, reopened and lost is lost.
+ * What became of the deals that were once in each stage, from the history and not from where they stand now. A deal
+ * that came back to a stage counts once. A deal that skipped a stage was never in it. One that was won, reopened and
+ * lost is lost.
  */
 export function countStages(
   history: readonly StageEntry[],

@@ -25,7 +25,10 @@ export interface DealRate {
 /** Rates by stage key, 0 to 1. */
 export type ConversionRates = ReadonlyMap<string, number>;
 
-/** Takes any spelling of an open stage that the workspace knows; a rate for a stage that it does not know is an error, not nothing. */
+/**
+ * Takes any spelling of an open stage that the workspace knows; a rate for a stage that it does not know is an error,
+ * not nothing.
+ */
 export function readConversionRates(
   given: Readonly<Record<string, number>>,
   stages: readonly StageRule[],
@@ -72,8 +75,8 @@ export interface RatedDeal {
 }
 
 /**
- * The probability of a deal. Won is 1 and lost is 0 whatever anybody says; then the strongest of: the scenario's rates, the deal's
- * own, the workspace's history, the industry template, the default of the stage.
+ * The probability of a deal. Won is 1 and lost is 0 whatever anybody says; then the strongest of: the scenario's
+ * rates, the deal's own, the workspace's history, the industry template, the default of the stage.
  */
 export function rateOf(deal: RatedDeal, rules: RateRules): DealRate {
   const stage = rules.stages.get(deal.stage);

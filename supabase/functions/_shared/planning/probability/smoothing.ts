@@ -20,9 +20,9 @@ export const PRIOR_WEIGHT = 10;
 export const INTERVAL = 0.9;
 
 /**
- * Wins of trials as a rate that does not jump with the first deal. Prior Beta(w·r, w·(1 - r)), likelihood binomial, so the posterior
- * is Beta(w·r + wins, w·(1 - r) + losses) (Gelman et al., Bayesian Data Analysis, 2.4). The rate is its mean, the interval its
- * equal-tailed one.
+ * Wins of trials as a rate that does not jump with the first deal. Prior Beta(w·r, w·(1 - r)), likelihood binomial, so
+ * the posterior is Beta(w·r + wins, w·(1 - r) + losses) (Gelman et al., Bayesian Data Analysis, 2.4). The rate is its
+ * mean, the interval its equal-tailed one.
  */
 export function smoothedRate(wins: number, trials: number, prior: Prior, interval = INTERVAL): SmoothedRate {
   // A prior of exactly 0 or 1 would never learn, and its Beta has no density.

@@ -1,8 +1,8 @@
 import { mix32, Xoshiro128 } from "./xoshiro128.ts";
 
 /**
- * A stream of its own for each thing that is drawn for. A deal that is added or dropped then leaves the draws of all others as
- * they were, and two scenarios differ by their edits only, not by chance ("common random numbers").
+ * A stream of its own for each thing that is drawn for. A deal that is added or dropped then leaves the draws of all
+ * others as they were, and two scenarios differ by their edits only, not by chance ("common random numbers").
  */
 export function streamFor(seed: number, purpose: string, id: string): Xoshiro128 {
   return Xoshiro128.fromSeed(seedFor(seed, purpose, id));

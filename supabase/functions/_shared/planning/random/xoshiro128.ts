@@ -25,7 +25,10 @@ export class Xoshiro128 implements RandomStream {
     this.#d = d | 0;
   }
 
-  /** Four words out of one by SplitMix32, as its authors advise: neighbouring seeds give streams that have nothing in common. */
+  /**
+   * Four words out of one by SplitMix32, as its authors advise: neighbouring seeds give streams that have nothing in
+   * common.
+   */
   static fromSeed(seed: number): Xoshiro128 {
     const words = splitMix32(seed, 4) as [number, number, number, number];
     return new Xoshiro128(...words);

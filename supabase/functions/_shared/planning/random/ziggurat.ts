@@ -1,9 +1,9 @@
 import type { RandomStream } from "./xoshiro128.ts";
 
 /**
- * Standard normal numbers by the ziggurat of Marsaglia and Tsang (J. Stat. Software 5(8), 2000) in the form of Doornik ("An
- * improved ziggurat method", 2005): the layer and the place in it come from different bits, which the first form confused.
- * 98 of 100 numbers cost one draw and one comparison.
+ * Standard normal numbers by the ziggurat of Marsaglia and Tsang (J. Stat. Software 5(8), 2000) in the form of Doornik
+ * ("An improved ziggurat method", 2005): the layer and the place in it come from different bits, which the first form
+ * confused. 98 of 100 numbers cost one draw and one comparison.
  */
 const LAYERS = 128;
 const TAIL = 3.442619855899;

@@ -47,7 +47,10 @@ const APPLY: { [K in Edit["kind"]]: Apply<K> } = {
   set_rates: (plan, { rates }) => ({ ...plan, conversionRates: new Map([...plan.conversionRates, ...rates]) }),
 };
 
-/** The plan with the edits on top. What no edit touches is the same object as before, so nothing is copied that did not change. */
+/**
+ * The plan with the edits on top. What no edit touches is the same object as before, so nothing is copied that did not
+ * change.
+ */
 export function applyEdits(plan: Plan, edits: readonly Edit[]): Plan {
   return edits.reduce((now, edit, index) => {
     try {

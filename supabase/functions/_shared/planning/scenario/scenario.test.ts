@@ -131,6 +131,15 @@ describe("rates of a plan", () => {
     ]);
   });
 
+  it.each([
+    ["a value that is no number", { value: Number.NaN }, "not_a_number"],
+    ["60 where 0.6 is meant", { rate: 60 }, "probability_out_of_range"],
+  ])("%s is refused, by the id of the deal", (_, more, fault) => {
+    expect(() => toModel({ ...base, deals: [deal("a", more)] }, setting)).toThrow(
+      expect.objectContaining({ fault, field: "deals.a" }),
+    );
+  });
+
   it("leaves out what is below the threshold of confidence, and names what has no day", () => {
     const plan = {
       ...base,

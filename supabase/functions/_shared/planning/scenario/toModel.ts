@@ -1,3 +1,4 @@
+import { PlanningError } from "../failure.ts";
 import type { Correlation, DrawnDeal, NewBusiness, RevenueModel } from "../forecast/model.ts";
 import type { Plan, PlanDeal } from "../forecast/plan.ts";
 import { type DealRate, type RateRules, rateOf } from "../probability/rates.ts";
@@ -29,6 +30,7 @@ export interface RatedPlan {
 
 export function toModel(plan: Plan, setting: ForecastSetting): RatedPlan {
   const rules: RateRules = { ...setting.rates, overrides: plan.conversionRates };
+  for (const deal of plan.deals) checkNumbers(deal);
   const rates = new Map(plan.deals.map((deal) => [deal.id, ratePlanDeal(deal, rules)]));
   const counted = plan.deals.filter(({ id }) => (rates.get(id)?.rate ?? 0) >= setting.countFrom);
   const { asOf, periods, correlation, newBusiness } = setting;
@@ -46,6 +48,14 @@ export function ratePlanDeal(deal: PlanDeal, rules: RateRules): DealRate {
   const kind = rules.stages.get(deal.stage)?.kind;
   if (deal.editedRate === undefined || kind === "won" || kind === "lost") return rate;
   return { rate: deal.editedRate, source: "edit", n: null, low: null, high: null };
+}
+
+/** One NaN would make every total NaN, and a rate of 60 instead of 0.6 would win always. */
+function checkNumbers({ id, value, rate }: PlanDeal): void {
+  if (!Number.isFinite(value))
+    throw new PlanningError("not_a_number", "The value of a deal is not a number.", `deals.${id}`);
+  if (rate !== null && !(rate >= 0 && rate <= 1))
+    throw new PlanningError("probability_out_of_range", "A probability lies between 0 and 100 %.", `deals.${id}`);
 }
 
 function drawnDeal(deal: PlanDeal, rate: number, { timing }: ForecastSetting, rules: RateRules): DrawnDeal[] {

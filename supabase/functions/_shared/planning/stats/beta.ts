@@ -16,8 +16,8 @@ export function logGamma(x: number): number {
 }
 
 /**
- * The regularised incomplete beta function I_x(a, b): the distribution function of Beta(a, b). Continued fraction 8.17.22 of the
- * NIST Digital Library of Mathematical Functions, by Lentz's method as in Numerical Recipes 6.4.
+ * The regularised incomplete beta function I_x(a, b): the distribution function of Beta(a, b). Continued fraction
+ * 8.17.22 of the NIST Digital Library of Mathematical Functions, by Lentz's method as in Numerical Recipes 6.4.
  */
 export function betaCdf(x: number, a: number, b: number): number {
   if (x <= 0) return 0;
@@ -52,7 +52,10 @@ function betaFraction(x: number, a: number, b: number): number {
   return h;
 }
 
-/** The inverse of `betaCdf` in x. Bisection: 60 halvings reach the last bit whatever the shape, and it is never in a hot loop. */
+/**
+ * The inverse of `betaCdf` in x. Bisection: 60 halvings reach the last bit whatever the shape, and it is never in a
+ * hot loop.
+ */
 export function betaQuantile(p: number, a: number, b: number): number {
   if (p <= 0) return 0;
   if (p >= 1) return 1;

@@ -1,6 +1,6 @@
 /**
- * The standard normal distribution function, to 15 digits: the rational approximation of Hart (1968, function 5666) as given
- * by West, "Better approximations to cumulative normal functions", Wilmott 2005.
+ * The standard normal distribution function, to 15 digits: the rational approximation of Hart (1968, function 5666) as
+ * given by West, "Better approximations to cumulative normal functions", Wilmott 2005.
  */
 export function normalCdf(x: number): number {
   const z = Math.abs(x);
@@ -29,8 +29,8 @@ function polynomial(coefficients: readonly number[], x: number): number {
 }
 
 /**
- * Its inverse: Acklam's rational approximation (relative error 1.15e-9), made exact to the digits of `normalCdf` by one step of
- * Halley's method. 0 and 1 give the infinities.
+ * Its inverse: Acklam's rational approximation (relative error 1.15e-9), made exact to the digits of `normalCdf` by
+ * one step of Halley's method. 0 and 1 give the infinities.
  */
 export function normalQuantile(p: number): number {
   if (!(p >= 0 && p <= 1)) return Number.NaN;

@@ -1,6 +1,6 @@
 /**
- * A day as a whole number: days since 1970-01-01. Days have no hour and no zone, so no change of the clock can shorten a week;
- * whoever has an instant turns it into a day of the workspace's time zone first.
+ * A day as a whole number: days since 1970-01-01. Days have no hour and no zone, so no change of the clock can shorten
+ * a week; whoever has an instant turns it into a day of the workspace's time zone first.
  */
 export type Day = number;
 

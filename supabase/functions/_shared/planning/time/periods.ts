@@ -3,7 +3,10 @@ import { type Day, formatDay, mondayOf, monthStart } from "./days.ts";
 
 export type Grain = "month" | "week";
 
-/** Neighbouring stretches of days. Period i holds starts[i] ≤ day < starts[i + 1]; the last entry is the day after the last. */
+/**
+ * Neighbouring stretches of days. Period i holds starts[i] ≤ day < starts[i + 1]; the last entry is the day after the
+ * last.
+ */
 export interface Periods {
   grain: Grain;
   count: number;

@@ -32,9 +32,10 @@ export interface AgeOutlook extends Outlook {
 }
 
 /**
- * Landmarking (van Houwelingen, Scand. J. Statist. 34, 2007): on each earlier day like today, look at the deals that were open and follow them as
- * far as is known. Within a band of age that gives won and lost by day (Aalen-Johansen). It needs no assumption that a deal which outlived two
- * quarter ends closes like any other of its age, and what is special about the days of a quarter is in it.
+ * Landmarking (van Houwelingen, Scand. J. Statist. 34, 2007): on each earlier day like today, look at the deals that
+ * were open and follow them as far as is known. Within a band of age that gives won and lost by day (Aalen-Johansen).
+ * It needs no assumption that a deal which outlived two quarter ends closes like any other of its age, and what is
+ * special about the days of a quarter is in it.
  *
  * A band knows little when few were in it, or when they all come from one landmark; it leans on the next younger band.
  */

@@ -18,9 +18,9 @@ export interface Hazards {
 }
 
 /**
- * Won and lost as competing ends, from lives of which many are still going on: at each age, ends divided by those at risk (Aalen and
- * Johansen, Scand. J. Statist. 5, 1978; in discrete time Kalbfleisch and Prentice, 2002, ch. 8). Open deals count as long as they
- * were seen open, so a young pipeline does not look like a losing one.
+ * Won and lost as competing ends, from lives of which many are still going on: at each age, ends divided by those at
+ * risk (Aalen and Johansen, Scand. J. Statist. 5, 1978; in discrete time Kalbfleisch and Prentice, 2002, ch. 8). Open
+ * deals count as long as they were seen open, so a young pipeline does not look like a losing one.
  */
 export function hazardsOf(lives: readonly Lifetime[], maxAge: number): Hazards {
   const atRisk = new Float64Array(maxAge + 2);

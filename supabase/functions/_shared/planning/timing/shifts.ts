@@ -1,8 +1,8 @@
 import { seedFor } from "../random/streams.ts";
 
 /**
- * A distribution over days as a table of equally likely values: a draw is one look-up. 256 values hold each percentile of a
- * history to within its own noise.
+ * A distribution over days as a table of equally likely values: a draw is one look-up. 256 values hold each percentile
+ * of a history to within its own noise.
  */
 export type ShiftTable = Int32Array;
 
