@@ -76,6 +76,15 @@ describe("walls between the rooms", () => {
     expect(crossings(pure, impure)).toEqual([]);
   });
 
+  it("planning is arithmetic: it knows nothing but itself", () => {
+    const planning = within("_shared/planning/");
+    expect(planning.length).toBeGreaterThan(30);
+    expect(crossings(planning, (target) => !target.startsWith("_shared/planning/"))).toEqual([]);
+    expect(
+      planning.filter(({ text }) => /\bMath\.random\b|\bDate\.now\b|\bnew Date\(\)/.test(text)).map(({ path }) => path),
+    ).toEqual([]);
+  });
+
   it("the common rooms know no function", () => {
     const isFunction = (target: string) => functions.some((name) => target.startsWith(`${name}/`));
     expect(crossings(within("_shared/"), isFunction)).toEqual([]);
