@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { createHash } from "node:crypto";
 import { access, chmod, constants, cp, mkdir, readFile, rename, stat, symlink } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -121,7 +122,7 @@ async function makeExecutable(native: string): Promise<void> {
 
 /** Other stacks may be starting from the same files: a reader must never see half a file. */
 export async function replaceFile(file: string, write: (temporary: string) => Promise<void>): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
+  const temporary = `${file}.${randomUUID()}.tmp`;
   await write(temporary);
   await rename(temporary, file);
 }
