@@ -1,3 +1,4 @@
+import type { Json } from "@pipeline-crm/shared-types";
 import type { Client } from "./people.ts";
 
 export type EntityType = "accounts" | "contacts" | "opportunities";
@@ -12,6 +13,7 @@ export interface Operation {
   id: string;
   status: string;
   progress: Progress;
+  filters?: Json;
   error_message: string | null;
   started_at: string | null;
   completed_at: string | null;
@@ -77,6 +79,7 @@ function idleGuard(idleMs: number) {
 export interface SyncRequest {
   direction?: "bidirectional" | "to_crm" | "from_crm";
   entities?: EntityType[];
+  filters?: Json;
 }
 
 /** Starts one sync through the RPC and follows it over Realtime to its end. */

@@ -14,6 +14,7 @@ create table public.crm_sync_operations (
   results jsonb,
   error_message text,
   undoes uuid,
+  filters jsonb check (jsonb_typeof(filters) = 'object'),
   estimated_records int,
   joined int not null default 0,
   follow_up boolean not null default false,
@@ -36,9 +37,11 @@ comment on column public.crm_sync_operations.progress is
   '{"entity": "contacts", "entities": {"accounts": {"done": 85, "total": 85}, "accounts_to_crm": {…}}, "done": n, "total": n or null, "rate_per_second": r, "eta_seconds": e or null}';
 comment on column public.crm_sync_operations.results is 'When the run has ended, per entity: {"accounts": {"processed", "created", "updated", "unchanged", "deleted", "failed", "skipped", "conflicts", "push": {the same}}}. push counts what went to the CRM, the rest what came from it. Of an undo also "restored", "kept_because_edited" and "failed" in all.';
 comment on column public.crm_sync_operations.undoes is 'The run that this one takes back.';
+comment on column public.crm_sync_operations.filters is
+  'The records that this run was limited to, per entity, besides the filters of the connection: {"accounts": <filter>}. Null: all of them.';
 
 comment on column public.crm_sync_operations.estimated_records is
-  'About how many records the run looks at, guessed when it was asked for: all linked ones where an entity is read in full, else as many as last time, and what is known to wait. Null where nothing is known.';
+  'About how many records the run looks at, guessed when it was asked for: all linked ones where an entity is read in full, else as many as last time, and what is known to wait. Null where nothing is known, and of a run with filters.';
 comment on column public.crm_sync_operations.joined is
   'How many more requests this run took in. Above 0 in the answer of crm_start_sync: a run was live already, and this is it.';
 comment on column public.crm_sync_operations.follow_up is 'A request that it took in wants what it does not do: a run for that starts when it ends.';
@@ -94,6 +97,7 @@ create table private.crm_operation_state (
   checkpoint jsonb,
   dispatched_at timestamptz,
   resume_at timestamptz,
+  reads_all boolean not null default false,
   wish jsonb,
   updated_at timestamptz not null default now()
 );
@@ -101,9 +105,11 @@ alter table private.crm_operation_state enable row level security;
 revoke all on private.crm_operation_state from public, anon, authenticated, service_role;
 comment on column private.crm_operation_state.phases is
   'What the run does, in this order: dirty fetches records that were named, pull reads what changed in the CRM, push takes our changes there.';
+comment on column private.crm_operation_state.reads_all is
+  'Of a limited run: it reads all that matches, not only what changed. Where reading stopped is not its business.';
 comment on column private.crm_operation_state.crashes is 'Leases in a row that ran out without a page being merged.';
 comment on column private.crm_operation_state.wish is
-  'What was asked for while the run was under way and is not part of it: entities, direction, phases, full, trigger, by. The run that follows it does that.';
+  'What was asked for while the run was under way and is not part of it: entities, direction, phases, full, filters, trigger, by. The run that follows it does that.';
 comment on column private.crm_operation_state.resume_at is 'When a run that waits for the CRM''s quota goes on by itself.';
 
 -- Read by everybody in the workspace, written by functions only.

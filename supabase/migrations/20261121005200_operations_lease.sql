@@ -110,7 +110,8 @@ begin
       -- Parents before children, and none that an admin has taken out meanwhile.
       array(select e from unnest('{accounts,contacts,opportunities}'::text[]) e
             where e = any (o.entities) and (e = any (c.sync_entities) or o.operation = 'undo')),
-      private.crm_phases(s.phases, o.direction, c.sync_direction), s.fence, s.slice, s.checkpoint, k.mappings, k.stages, k.settings
+      private.crm_phases(s.phases, o.direction, c.sync_direction), s.fence, s.slice, s.checkpoint, k.mappings, k.stages,
+      k.settings || jsonb_build_object('filters', o.filters, 'reads_all', s.reads_all)
     from public.crm_sync_operations o
     join private.crm_operation_state s on s.operation_id = o.id
     join public.crm_sync_configs c on c.id = o.config_id

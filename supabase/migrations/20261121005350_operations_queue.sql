@@ -1,4 +1,5 @@
--- Operations: the queue. A request is a wish, as JSON: config_id, entities, direction, phases, full, trigger, by, operation. One that
+-- Operations: the queue. A request is a wish, as JSON: config_id, entities, direction, phases, full, filters, trigger, by,
+-- operation. One that
 -- meets no live run becomes a run; a live one takes it in.
 
 create function private.crm_own_direction(p_sync_direction text) returns text
@@ -9,7 +10,16 @@ as $$
   select case p_sync_direction when 'pull' then 'from_crm' when 'push' then 'to_crm' else 'bidirectional' end
 $$;
 
--- Two wishes as one that does both.
+-- What a wish is limited to, per entity; null is nothing.
+create function private.crm_wish_filters(p_wish jsonb) returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+  select nullif(p_wish -> 'filters', 'null')
+$$;
+
+-- Two wishes as one that does both: limited where both are limited to the same.
 create function private.crm_merge_wishes(p_one jsonb, p_other jsonb) returns jsonb
 language sql
 immutable
@@ -19,7 +29,8 @@ as $$
     'entities', (select jsonb_agg(distinct e) from jsonb_array_elements(p_one -> 'entities' || (p_other -> 'entities')) e),
     'phases', (select jsonb_agg(distinct p) from jsonb_array_elements(p_one -> 'phases' || (p_other -> 'phases')) p),
     'direction', case when p_one -> 'direction' = p_other -> 'direction' then p_one ->> 'direction' else 'bidirectional' end,
-    'full', (p_one ->> 'full')::boolean or (p_other ->> 'full')::boolean) end
+    'full', (p_one ->> 'full')::boolean or (p_other ->> 'full')::boolean,
+    'filters', case when private.crm_wish_filters(p_one) = private.crm_wish_filters(p_other) then p_one -> 'filters' end) end
 $$;
 
 create function private.crm_texts(p_list jsonb) returns text[]
@@ -30,7 +41,8 @@ as $$
   select array(select jsonb_array_elements_text(p_list))
 $$;
 
--- A full run reads everything again: only the places where reading stopped are forgotten, links stay.
+-- A full run reads everything again: only the places where reading stopped are forgotten, links stay. A limited one leaves them to
+-- the others.
 create function private.crm_forget_cursors(p_wishes jsonb) returns void
 language sql
 set search_path = ''
@@ -38,6 +50,7 @@ as $$
   delete from private.crm_cursors c
   using jsonb_array_elements(p_wishes) w
   where (w ->> 'full')::boolean and c.config_id = (w ->> 'config_id')::uuid and c.entity_type = any (private.crm_texts(w -> 'entities'))
+    and not coalesce(private.crm_wish_filters(w), '{}') ? c.entity_type
 $$;
 
 -- A run for each wish. The caller holds the connections, each of which is named once and has no live run, and asks for workers
@@ -53,16 +66,18 @@ begin
       select (w ->> 'config_id')::uuid as config_id, w as wish from jsonb_array_elements(p_wishes) w
     ),
     made as (
-      insert into public.crm_sync_operations (workspace_id, config_id, operation, direction, entities, trigger, requested_by, estimated_records)
+      insert into public.crm_sync_operations (workspace_id, config_id, operation, direction, entities, filters, trigger, requested_by, estimated_records)
       select c.workspace_id, c.id, coalesce(w.wish ->> 'operation', 'sync'), w.wish ->> 'direction', private.crm_texts(w.wish -> 'entities'),
-        w.wish ->> 'trigger', (w.wish ->> 'by')::uuid, private.crm_estimate(c.id, w.wish)
+        private.crm_wish_filters(w.wish), w.wish ->> 'trigger', (w.wish ->> 'by')::uuid, 
+        case when private.crm_wish_filters(w.wish) is null then private.crm_estimate(c.id, w.wish) end
       from wishes w
       join public.crm_sync_configs c on c.id = w.config_id
       returning *
     ),
     states as (
-      insert into private.crm_operation_state (operation_id, phases)
-      select m.id, private.crm_texts(w.wish -> 'phases') from made m join wishes w on w.config_id = m.config_id
+      insert into private.crm_operation_state (operation_id, phases, reads_all)
+      select m.id, private.crm_texts(w.wish -> 'phases'), m.filters is not null and (w.wish ->> 'full')::boolean
+      from made m join wishes w on w.config_id = m.config_id
     )
     select m.* from made m;
 end
@@ -81,8 +96,8 @@ begin
 end
 $$;
 
--- A request meets a live run. One that nobody has begun is widened; one that does what is asked is the answer; else the wish is
--- kept, and a run for it follows. Only reading makes up for what came while the run was under way: what it was to fetch by name or
+-- A request meets a live run. One that nobody has begun is widened, unless one of the two is limited and would lose that; one that does
+-- what is asked is the answer; else the wish is kept, and a run for it follows. Only reading makes up for what came while the run was under way: what it was to fetch by name or
 -- to push, it may have looked at already.
 create function private.crm_join(p_live public.crm_sync_operations, p_wish jsonb) returns public.crm_sync_operations
 language plpgsql
@@ -96,8 +111,9 @@ declare
 begin
   select * into v_state from private.crm_operation_state s where s.operation_id = p_live.id;
   v_all := private.crm_merge_wishes(p_wish, jsonb_build_object(
-    'entities', p_live.entities, 'phases', v_state.phases, 'direction', p_live.direction, 'full', false));
-  if p_live.operation = 'sync' and v_state.slice = 0 then
+    'entities', p_live.entities, 'phases', v_state.phases, 'direction', p_live.direction, 'filters', p_live.filters,
+    'full', false));
+  if p_live.operation = 'sync' and v_state.slice = 0 and p_live.filters is null and private.crm_wish_filters(p_wish) is null then
     perform private.crm_forget_cursors(jsonb_build_array(p_wish));
     update private.crm_operation_state s set phases = private.crm_texts(v_all -> 'phases') where s.operation_id = p_live.id;
     update public.crm_sync_operations o
@@ -108,7 +124,8 @@ begin
   end if;
   v_covered := p_live.operation = 'sync' and p_wish -> 'phases' ? 'pull' and not (p_wish ->> 'full')::boolean
     and private.crm_texts(p_wish -> 'entities') <@ p_live.entities and private.crm_texts(p_wish -> 'phases') <@ v_state.phases
-    and p_live.direction in ('bidirectional', p_wish ->> 'direction');
+    and p_live.direction in ('bidirectional', p_wish ->> 'direction')
+    and (p_live.filters is null or p_live.filters = private.crm_wish_filters(p_wish));
   if not v_covered then
     update private.crm_operation_state s set wish = private.crm_merge_wishes(s.wish, p_wish) where s.operation_id = p_live.id;
   end if;
@@ -123,14 +140,15 @@ $$;
 -- Queues a run of a connection, or has the live one take the request in. The caller holds the connection.
 create function private.crm_enqueue(
   p_config public.crm_sync_configs, p_entities text[], p_direction text, p_trigger text, p_phases text[] default '{dirty,pull,push}',
-  p_full boolean default false
+  p_full boolean default false, p_filters jsonb default null
 ) returns public.crm_sync_operations
 language plpgsql
 set search_path = ''
 as $$
 declare
   v_wish constant jsonb := jsonb_build_object(
-    'config_id', p_config.id, 'entities', coalesce(p_entities, p_config.sync_entities), 'phases', p_phases, 'full', p_full, 'trigger', p_trigger,
+    'config_id', p_config.id, 'entities', coalesce(p_entities, p_config.sync_entities), 'phases', p_phases, 'full', p_full, 'filters', p_filters,
+    'trigger', p_trigger,
     'direction', coalesce(p_direction, private.crm_own_direction(p_config.sync_direction)), 'by', private.actor_id());
   v_live constant public.crm_sync_operations := private.crm_live_run(p_config.id);
 begin
@@ -171,7 +189,7 @@ end
 $$;
 
 revoke execute on function
-  private.crm_own_direction(text), private.crm_merge_wishes(jsonb, jsonb), private.crm_texts(jsonb), private.crm_forget_cursors(jsonb),
+  private.crm_own_direction(text), private.crm_wish_filters(jsonb), private.crm_merge_wishes(jsonb, jsonb), private.crm_texts(jsonb), private.crm_forget_cursors(jsonb),
   private.crm_create_runs(jsonb), private.crm_create_run(uuid, jsonb), private.crm_join(public.crm_sync_operations, jsonb),
-  private.crm_enqueue(public.crm_sync_configs, text[], text, text, text[], boolean), private.crm_follow_up(uuid)
+  private.crm_enqueue(public.crm_sync_configs, text[], text, text, text[], boolean, jsonb), private.crm_follow_up(uuid)
   from public, anon, authenticated, service_role;

@@ -79,8 +79,35 @@ begin
 end
 $$;
 
+-- Filters of one run, checked as those of a connection are.
+create function private.crm_check_filters(p_config uuid, p_entities text[], p_filters jsonb) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_problem text;
+begin
+  if p_filters is null then
+    return;
+  end if;
+  if jsonb_typeof(p_filters) <> 'object' or p_filters = '{}' then
+    raise exception 'filters: must say what each entity is limited to, such as {"accounts": <filter>}.' using errcode = 'PC004';
+  end if;
+  select coalesce(
+      case when f.key <> all (p_entities) then format('filters.%s: is no entity of this run.', f.key) end,
+      'filters.' || private.crm_entity_rules_problem(p_config, f.key, jsonb_build_object('filter', f.value)))
+  into v_problem
+  from jsonb_each(p_filters) f
+  order by 1 nulls last
+  limit 1;
+  if v_problem is not null then
+    raise exception '%', v_problem using errcode = 'PC004', hint = 'docs/api/filters.md says what a filter looks like.';
+  end if;
+end
+$$;
+
 create function public.crm_start_sync(
-  config_id uuid, entities text[] default null, direction text default null, "full" boolean default false
+  config_id uuid, entities text[] default null, direction text default null, "full" boolean default false, filters jsonb default null
 ) returns public.crm_sync_operations
 language plpgsql
 security definer
@@ -91,14 +118,16 @@ declare
   v_full constant boolean := coalesce(crm_start_sync."full", false);
 begin
   perform private.crm_check_request(v_config, entities, direction);
-  if v_full then
+  perform private.crm_check_filters(v_config.id, coalesce(entities, v_config.sync_entities), filters);
+  if v_full and filters is null then
     perform private.crm_audit(v_config.id, 'full_resync', jsonb_build_object('entities', coalesce(entities, v_config.sync_entities)));
   end if;
-  return private.crm_enqueue(v_config, entities, direction, 'manual', p_full => v_full);
+  return private.crm_enqueue(v_config, entities, direction, 'manual',
+    case when filters is null then '{dirty,pull,push}'::text[] else '{pull,push}' end, v_full, filters);
 end
 $$;
-comment on function public.crm_start_sync(uuid, text[], text, boolean) is
-  'Starts a run of a connection (members). While one is live, that one takes the request in and is the answer: joined counts such requests, follow_up tells that a run for the rest comes after it. Left out, entities and direction are the connection''s. full reads everything again; links stay.';
+comment on function public.crm_start_sync(uuid, text[], text, boolean, jsonb) is
+  'Starts a run of a connection (members). While one is live, that one takes the request in and is the answer: joined counts such requests, follow_up tells that a run for the rest comes after it. Left out, entities and direction are the connection''s. full reads everything again; links stay. filters ({"accounts": <filter>}) limits this run to records that match, besides the connection''s own filters; PC004 for one that cannot be followed.';
 
 create function public.crm_cancel_sync(operation_id uuid) returns public.crm_sync_operations
 language plpgsql
@@ -183,9 +212,10 @@ comment on function public.crm_resume_sync(uuid) is 'Lets a paused connection go
 
 revoke execute on function
   private.crm_config_for(uuid, text), private.crm_operation_for(uuid, text), private.crm_live_run(uuid), private.crm_release_run(uuid),
+  private.crm_check_filters(uuid, text[], jsonb),
   private.crm_check_request(public.crm_sync_configs, text[], text)
   from public, anon, authenticated, service_role;
-revoke execute on function public.crm_start_sync(uuid, text[], text, boolean), public.crm_cancel_sync(uuid), public.crm_pause_sync(uuid),
+revoke execute on function public.crm_start_sync(uuid, text[], text, boolean, jsonb), public.crm_cancel_sync(uuid), public.crm_pause_sync(uuid),
   public.crm_resume_sync(uuid) from public, anon, authenticated;
-grant execute on function public.crm_start_sync(uuid, text[], text, boolean), public.crm_cancel_sync(uuid), public.crm_pause_sync(uuid),
+grant execute on function public.crm_start_sync(uuid, text[], text, boolean, jsonb), public.crm_cancel_sync(uuid), public.crm_pause_sync(uuid),
   public.crm_resume_sync(uuid) to authenticated, service_role;

@@ -6,7 +6,8 @@ create type private.crm_merge_counts as (
 
 -- Adds the page to the run's log and progress and moves the checkpoint on. A page that was delivered twice has left its
 -- checkpoint already and is not counted again. Without a checkpoint the records were fetched by name: the place of the reader
--- and its totals stay, and what was found unchanged does not count.
+-- and its totals stay, and what was found unchanged does not count. A limited run has not read all there is up to its place, which
+-- is not kept.
 create function private.crm_merge_count(
   p_context private.crm_merge_context, p_counts private.crm_merge_counts, p_checkpoint jsonb, p_cursor jsonb
 ) returns bigint
@@ -23,7 +24,9 @@ begin
   update private.crm_operation_state s
   set checkpoint = coalesce(p_checkpoint, s.checkpoint), crashes = 0, updated_at = clock_timestamp()
   where s.operation_id = p_context.operation_id;
-  if (p_checkpoint ->> 'entity_done')::boolean then
+  if (p_checkpoint ->> 'entity_done')::boolean and not exists (
+    select from public.crm_sync_operations o where o.id = p_context.operation_id and o.filters ? p_context.entity)
+  then
     insert into private.crm_cursors as c (config_id, entity_type, cursor)
     -- Nothing was there: what is read from now on is later than this run, whatever the CRM's clock says. Without a time,
     -- the next run would begin anew, and not ask for deletions.

@@ -141,29 +141,37 @@ begin
 end
 $$;
 
+create function private.crm_filter_matches(p_config uuid, p_entity text, p_filter jsonb, p_record_ids uuid[]) returns uuid[]
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_workspace uuid;
+  v_table name;
+  v_matches uuid[];
+begin
+  select c.workspace_id, e.table_name into v_workspace, v_table
+  from public.crm_sync_configs c
+  join private.crm_entities e on e.entity_type = p_entity
+  where c.id = p_config;
+  execute format('select coalesce(array_agg(t.id), ''{}'') from public.%I t where t.id = any ($1) and t.workspace_id = $2 and %s',
+    v_table, private.crm_filter_sql(p_config, p_entity, p_filter))
+  into v_matches using p_record_ids, v_workspace;
+  return v_matches;
+end
+$$;
+
 create function private.crm_filter_allows(p_config uuid, p_entity text, p_record_ids uuid[]) returns uuid[]
 language plpgsql
 stable
 set search_path = ''
 as $$
 declare
-  v_filter jsonb;
-  v_workspace uuid;
-  v_table name;
-  v_allowed uuid[];
+  v_filter constant jsonb := (
+    select nullif(c.sync_rules #> array[p_entity, 'filter'], 'null') from public.crm_sync_configs c where c.id = p_config);
 begin
-  select nullif(c.sync_rules #> array[p_entity, 'filter'], 'null'), c.workspace_id, e.table_name
-  into v_filter, v_workspace, v_table
-  from public.crm_sync_configs c
-  join private.crm_entities e on e.entity_type = p_entity
-  where c.id = p_config;
-  if v_filter is null then
-    return p_record_ids;
-  end if;
-  execute format('select coalesce(array_agg(t.id), ''{}'') from public.%I t where t.id = any ($1) and t.workspace_id = $2 and %s',
-    v_table, private.crm_filter_sql(p_config, p_entity, v_filter))
-  into v_allowed using p_record_ids, v_workspace;
-  return v_allowed;
+  return case when v_filter is null then p_record_ids else private.crm_filter_matches(p_config, p_entity, v_filter, p_record_ids) end;
 end
 $$;
 comment on function private.crm_filter_allows(uuid, text, uuid[]) is
@@ -172,5 +180,5 @@ comment on function private.crm_filter_allows(uuid, text, uuid[]) is
 revoke execute on function private.crm_filter_text_sql(text, text), private.crm_filter_field_sql(text, text, text),
   private.crm_filter_owners(uuid, text[]), private.crm_filter_values_sql(uuid, text, jsonb),
   private.crm_filter_condition_sql(text, text, text, text[]), private.crm_filter_sql(uuid, text, jsonb),
-  private.crm_filter_allows(uuid, text, uuid[])
+  private.crm_filter_matches(uuid, text, jsonb, uuid[]), private.crm_filter_allows(uuid, text, uuid[])
   from public, anon, authenticated, service_role;

@@ -186,7 +186,22 @@ begin
 end
 $$;
 
--- What is to be done about each row.
+-- Of these records, the ones that the filters of the run let through. What is gone here answers no filter.
+create function private.crm_run_allows(p_context private.crm_merge_context, p_records uuid[]) returns uuid[]
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_filter constant jsonb := (
+    select nullif(o.filters -> p_context.entity, 'null') from public.crm_sync_operations o where o.id = p_context.operation_id);
+begin
+  return case when v_filter is null then p_records
+    else private.crm_filter_matches(p_context.config_id, p_context.entity, v_filter, p_records) end;
+end
+$$;
+
+-- What is to be done about each row. What a limited run leaves out waits for another run.
 create function private.crm_push_rows(p_context private.crm_push_context, p_due private.crm_outbox[]) returns private.crm_push_row[]
 language plpgsql
 stable
@@ -197,10 +212,11 @@ declare
   v_merge constant private.crm_merge_context := p_context.merge;
   v_rows constant private.crm_push_row[] := private.crm_push_read(p_context, p_due);
   v_new constant private.crm_push_row[] := array(select r from unnest(v_rows) r where (r).action = 'create');
+  v_in_run constant uuid[] := private.crm_run_allows(v_merge, array(select r.record_id from unnest(v_rows) r));
   v_allowed uuid[] := '{}';
   v_waiting uuid[] := '{}';
 begin
-  if v_new = '{}' then
+  if v_new = '{}' and cardinality(v_in_run) = cardinality(v_rows) then
     return v_rows;
   end if;
   if p_context.may_create then
@@ -211,12 +227,14 @@ begin
     select array_agg((
         r.record_id, r.version, r.intent_at,
         case
+          when i.id is null then 'wait'
           when r.action <> 'create' then r.action
           when a.id is null then 'drop'
           when w.id is not null then 'wait'
           else 'create'
         end, r.crm_id, r.base, r.has_conflict, r.updated_at, r.fields)::private.crm_push_row order by r.place)
     from unnest(v_rows) with ordinality r (record_id, version, intent_at, action, crm_id, base, has_conflict, updated_at, fields, place)
+    left join (select distinct u.id from unnest(v_in_run) u (id)) i on i.id = r.record_id
     left join (select distinct u.id from unnest(v_allowed) u (id)) a on a.id = r.record_id
     left join (select distinct u.id from unnest(v_waiting) u (id)) w on w.id = r.record_id
   );
@@ -227,5 +245,5 @@ revoke execute on function
   private.crm_outbox_due(private.crm_push_context, uuid[], uuid[], private.crm_outbox, int), private.crm_same_field_sql(text, text),
   private.crm_pushable_fields(private.crm_push_context), private.crm_push_read(private.crm_push_context, private.crm_outbox[]),
   private.crm_outbox_waiting(private.crm_push_context, private.crm_push_row[]),
-  private.crm_push_rows(private.crm_push_context, private.crm_outbox[])
+  private.crm_run_allows(private.crm_merge_context, uuid[]), private.crm_push_rows(private.crm_push_context, private.crm_outbox[])
   from public, anon, authenticated, service_role;

@@ -114,11 +114,11 @@ begin
     from public.crm_sync_errors e
     where e.workspace_id = v_operation.workspace_id and e.operation_id = v_operation.id));
   perform private.crm_audit(v_config.id, 'retried', jsonb_build_object('operation_id', v_operation.id));
-  return private.crm_enqueue(v_config, v_operation.entities, v_operation.direction, 'retry');
+  return private.crm_enqueue(v_config, v_operation.entities, v_operation.direction, 'retry', p_filters => v_operation.filters);
 end
 $$;
 comment on function public.crm_retry_operation(uuid) is
-  'Runs a failed or partial sync again, with its entities and direction, its failed records included (members). PC008 for any other run.';
+  'Runs a failed or partial sync again, with its entities, direction and filters, its failed records included (members). PC008 for any other run.';
 
 revoke execute on function private.crm_estimate(uuid, jsonb), private.crm_requeue_errors(uuid, uuid[])
   from public, anon, authenticated, service_role;

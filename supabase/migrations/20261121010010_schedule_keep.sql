@@ -51,7 +51,7 @@ language sql
 stable
 set search_path = ''
 as $$
-  select p_operation.operation = 'sync' and p_operation.entities @> p_config.sync_entities
+  select p_operation.operation = 'sync' and p_operation.filters is null and p_operation.entities @> p_config.sync_entities
     and p_operation.direction in ('bidirectional', private.crm_own_direction(p_config.sync_direction))
     and exists (select from private.crm_operation_state s where s.operation_id = p_operation.id and s.phases @> '{dirty,pull,push}')
 $$;

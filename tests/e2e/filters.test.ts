@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CRM_NAMES } from "../support/crm-names.ts";
-import { finished, inMock } from "../support/two-way.ts";
-import { connect, editMock, newWorld, openSql, type Provider, type World } from "../support/world.ts";
+import { finished, inMock, later } from "../support/two-way.ts";
+import { connect, editMock, newWorld, openSql, type Provider, sync, type World } from "../support/world.ts";
 
 describe.each<Provider>(["salesforce", "hubspot"])("an admin says which records of %s are wanted", (provider) => {
   const sql = openSql();
@@ -135,6 +135,41 @@ describe.each<Provider>(["salesforce", "hubspot"])("an admin says which records 
       .eq("id", config)
       .select("id");
     expect(refused.data ?? []).toEqual([]);
+  });
+
+  test("a run for some records reads and writes those, and the next one the rest", async () => {
+    const { workspaceId: workspace_id, people } = world;
+    expect((await setRules({})).error).toBeNull();
+    await finished(world, config, ["accounts"]);
+    await company("Glass", 1);
+    await company("Stone", 1);
+    const phone = "+12025550199";
+    const ours = await people.owner
+      .from("crm_companies")
+      .update({ phone })
+      .eq("workspace_id", workspace_id)
+      .in("name", [`${tag} Steel`, `${tag} Wool`])
+      .select("id");
+    expect(ours.data).toHaveLength(2);
+    const filters = { accounts: { field: "name", operator: "in", value: [`${tag} Glass`, `${tag} Steel`] } };
+    const run = await sync(world, config, () => {}, { entities: ["accounts"], filters });
+    expect([run.status, run.filters]).toEqual(["completed", filters]);
+
+    const names = async () => (await companies()).map(({ name }) => name);
+    const phones = async () => {
+      const there = [...(await inMock(provider, account.type)).values()];
+      return ["Steel", "Wool"].map(
+        (name) => there.find((one) => one[account.name] === `${tag} ${name}`)?.[account.phone],
+      );
+    };
+    expect([(await names()).includes(`${tag} Glass`), (await names()).includes(`${tag} Stone`)]).toEqual([true, false]);
+    const [steelPhone, woolPhone] = await phones();
+    expect([steelPhone, woolPhone === phone]).toEqual([phone, false]);
+
+    await later(sql, config);
+    await finished(world, config, ["accounts"]);
+    expect(await names()).toContain(`${tag} Stone`);
+    expect(await phones()).toEqual([phone, phone]);
   });
 
   test("a run does not go beyond the entities of its connection", async () => {

@@ -1424,6 +1424,7 @@ export type Database = {
           entities: string[];
           error_message: string | null;
           estimated_records: number | null;
+          filters: Json | null;
           follow_up: boolean;
           id: string;
           joined: number;
@@ -1448,6 +1449,7 @@ export type Database = {
           entities: string[];
           error_message?: string | null;
           estimated_records?: number | null;
+          filters?: Json | null;
           follow_up?: boolean;
           id?: string;
           joined?: number;
@@ -1471,6 +1473,7 @@ export type Database = {
           entities?: string[];
           error_message?: string | null;
           estimated_records?: number | null;
+          filters?: Json | null;
           follow_up?: boolean;
           id?: string;
           joined?: number;
@@ -2694,6 +2697,7 @@ export type Database = {
           entities: string[];
           error_message: string | null;
           estimated_records: number | null;
+          filters: Json | null;
           follow_up: boolean;
           id: string;
           joined: number;
@@ -2813,6 +2817,7 @@ export type Database = {
           entities: string[];
           error_message: string | null;
           estimated_records: number | null;
+          filters: Json | null;
           follow_up: boolean;
           id: string;
           joined: number;
@@ -2925,6 +2930,7 @@ export type Database = {
           entities: string[];
           error_message: string | null;
           estimated_records: number | null;
+          filters: Json | null;
           follow_up: boolean;
           id: string;
           joined: number;
@@ -2957,6 +2963,7 @@ export type Database = {
           entities: string[];
           error_message: string | null;
           estimated_records: number | null;
+          filters: Json | null;
           follow_up: boolean;
           id: string;
           joined: number;
@@ -2980,7 +2987,7 @@ export type Database = {
         };
       };
       crm_start_sync: {
-        Args: { config_id: string; direction?: string; entities?: string[]; full?: boolean };
+        Args: { config_id: string; direction?: string; entities?: string[]; filters?: Json; full?: boolean };
         Returns: {
           completed_at: string | null;
           config_id: string;
@@ -2989,6 +2996,7 @@ export type Database = {
           entities: string[];
           error_message: string | null;
           estimated_records: number | null;
+          filters: Json | null;
           follow_up: boolean;
           id: string;
           joined: number;
@@ -3021,6 +3029,7 @@ export type Database = {
           entities: string[];
           error_message: string | null;
           estimated_records: number | null;
+          filters: Json | null;
           follow_up: boolean;
           id: string;
           joined: number;

@@ -149,5 +149,49 @@ insert into private.crm_dirty (config_id, entity_type, crm_record_id, reason) se
 select pg_temp.try_as('member', format('select (crm_start_sync(%L, ''{contacts}'')).id', (select id from c)));
 select is((pg_temp.live()).estimated_records, 4, 'one that is read on from its cursor as many as wait, and as last time');
 
+-- Limited runs
+select pg_temp.try_as('member', format('select (crm_cancel_sync(%L)).status', (pg_temp.live()).id));
+create temp table asked (name text primary key, filters jsonb) on commit drop;
+insert into asked values ('steel', '{"accounts": {"field": "name", "operator": "contains", "value": "Steel"}}'), ('wood', '{"accounts": {"field": "name", "operator": "contains", "value": "Wood"}}'),
+  ('both', '{"accounts": {"field": "name", "operator": "empty"}, "contacts": {"field": "email", "operator": "not_empty"}}');
+create function pg_temp.limited(of text, more text default '', who text default 'member') returns text language sql as $$
+  select pg_temp.try_as(who, format('select (crm_start_sync(config_id => %L, filters => %L, entities => ''{accounts,contacts}''' || more || ')).id', (select id from c), (select filters from asked where name = of)))
+$$;
+select is(pg_temp.limited('steel', '', 'viewer'), 'PC002', 'a viewer starts none');
+select isnt(pg_temp.limited('steel'), null, 'a run for some records');
+select results_eq('select filters, estimated_records, (pg_temp.state()).phases, (pg_temp.state()).reads_all from pg_temp.live()',
+  $$ select filters, null::int, '{pull,push}'::text[], false from asked where name = 'steel' $$, 'says which, guesses no number, and leaves what was named to others');
+select is(pg_temp.rpc('member', 'crm_start_sync(%L)'), (pg_temp.live()).id::text, 'a request for all');
+select results_eq('select o.filters, follow_up, (pg_temp.state()).wish -> ''filters'' from pg_temp.live() o', $$ select filters, true, 'null'::jsonb from asked where name = 'steel' $$, 'is not part of it, and follows');
+select is(private.crm_is_whole(pg_temp.live(), x), false, 'and the schedule counts on no limited run') from crm_sync_configs x where x.id = (select id from c);
+select pg_temp.claim();
+select is((select settings -> 'filters' from private.crm_claim((pg_temp.live()).id, 'w2', 60)), null, 'one worker has it');
+select pg_temp.finish_run();
+select results_eq('select filters, (pg_temp.state()).phases from pg_temp.live()', $$ values (null::jsonb, '{dirty,pull,push}'::text[]) $$, 'then all comes');
+select is(pg_temp.limited('steel'), (pg_temp.live()).id::text, 'a run for all does what a limited one would');
+select results_eq('select follow_up, (pg_temp.state()).wish is null from pg_temp.live()', 'values (false, true)', 'so that none follows');
+select pg_temp.limited('steel', ', "full" => true');
+select pg_temp.limited('wood', ', "full" => true');
+select is((select (wish -> 'filters', wish -> 'full')::text from pg_temp.state() s), '(null,true)', 'two that are limited otherwise become one for all');
+select pg_temp.try_as('member', format('select (crm_cancel_sync(%L)).status', (pg_temp.live()).id));
+insert into private.crm_cursors (config_id, entity_type, cursor) values ((select id from c), 'accounts', '{"modified_at": "2026-01-01", "id": "1"}') on conflict (config_id, entity_type) do update set cursor = excluded.cursor;
+select pg_temp.limited('steel', ', "full" => true');
+select is((pg_temp.state()).reads_all, true, 'a full one reads all that matches');
+create temp table of_steel on commit drop as select k.* from private.crm_claim((pg_temp.live()).id, 'w', 60) k;
+select is((select settings -> 'filters' from of_steel), (select filters from asked where name = 'steel'), 'of which the worker is told');
+select private.crm_merge_page(operation_id, fence, 'accounts', '[]', '[]', '{"entity": "accounts", "entity_done": true}', '{"modified_at": "2026-09-09", "id": "2"}') from of_steel;
+select private.crm_merge_page(operation_id, fence, 'contacts', '[]', '[]', '{"entity": "contacts", "entity_done": true}', '{"modified_at": "2026-09-09", "id": "2"}') from of_steel;
+select results_eq($$ select entity_type, cursor ->> 'modified_at' from private.crm_cursors where config_id = (select id from c) order by 1 $$,
+  $$ values ('accounts', '2026-01-01'), ('contacts', '2026-09-09') $$, 'where reading stopped is kept of the entities that it read without a limit');
+select pg_temp.finish_run('failed');
+update crm_sync_operations o set status = 'failed' where o.id = (select operation_id from of_steel);
+select pg_temp.try_as('member', format('select (crm_retry_operation(%L)).id', (select operation_id from of_steel)));
+select is((pg_temp.live()).filters, (select filters from asked where name = 'steel'), 'tried again, it is limited again');
+select pg_temp.try_as('member', format('select (crm_cancel_sync(%L)).status', (pg_temp.live()).id));
+insert into asked values ('list', '[]'), ('nothing', '{}'), ('other', '{"opportunities": {"field": "name", "operator": "empty"}}'), ('field', '{"accounts": {"field": "nonsense", "operator": "empty"}}'),
+  ('condition', '{"accounts": null}'), ('leads', '{"leads": {"field": "name", "operator": "empty"}}');
+select is(pg_temp.limited(a.name), 'PC004', 'what limits nothing is refused: ' || a.name) from asked a where name in ('list', 'nothing', 'other', 'field', 'condition', 'leads');
+select is((pg_temp.live()).id, null, 'and nothing runs');
+
 select * from finish();
 rollback;

@@ -91,7 +91,7 @@ select is((select entities from first), '{accounts,contacts,opportunities}', 'pa
 select is((select jsonb_array_length(mappings) from first), 9, 'with the mappings');
 select is((select (mappings -> 0) - 'position' from first), '{"entity_type": "accounts", "crm_field": "Name", "app_field": "name", "data_type": "string", "sync_direction": "bidirectional", "is_required": false, "transform_function": null, "confidence": null, "reason": null}'::jsonb, 'as they stand in the table');
 select is((select stages -> 0 ->> 'stage_key' from first), 'won', 'the stages');
-select is((select settings from first), '{"sync_rules": {}, "conflict_resolution": "last_write_wins", "sync_direction": "bidirectional", "crm_user": null}'::jsonb, 'and the settings');
+select is((select settings from first), '{"sync_rules": {}, "conflict_resolution": "last_write_wins", "sync_direction": "bidirectional", "crm_user": null, "filters": null, "reads_all": false}'::jsonb, 'and the settings');
 select is((select status from crm_sync_operations where id = (select id from op)), 'running', 'the run is running');
 select is(pg_temp.claim('b'), null, 'nobody else gets it while the lease lasts');
 

@@ -39,13 +39,17 @@ async function total(slice: Slice, entity: EntityType): Promise<number | null> {
   }
 }
 
-/** Which records of an entity this connection wants. A filter that cannot be followed is a refusal. */
+/** Which records of an entity this run wants. A filter that cannot be followed is a refusal. */
 export function filterOf({ claim }: Slice, entity: EntityType): CrmFilter | undefined {
   const { mappings, stages, settings } = claim;
-  return crmFilter(settings.sync_rules, { entity, mappings, stages, currentUser: settings.crm_user ?? null });
+  const terms = { entity, mappings, stages, currentUser: settings.crm_user ?? null };
+  return crmFilter(settings.sync_rules, terms, settings.filters);
 }
 
+/** From where on an entity is read; null is everything. */
 export async function highWater({ deps, claim }: Slice, entity: EntityType): Promise<HighWater | null> {
+  const { filters, reads_all } = claim.settings;
+  if (reads_all && filters?.[entity] !== undefined) return null;
   const stored = await deps.store.incrementalCursor(claim.config_id, entity);
   return stored === null ? null : { modifiedAt: stored.modified_at, id: stored.id };
 }

@@ -44,6 +44,10 @@ export const connectionRules = z.object({
     sync_direction: z.enum(["push", "pull", "bidirectional"]),
     /** The CRM's id of the person who connected, as owner of records. */
     crm_user: z.string().nullish(),
+    /** What this run is limited to, per entity. */
+    filters: z.record(z.string(), z.unknown()).nullish(),
+    /** Of a limited run: it reads all that matches, not only what changed. */
+    reads_all: z.boolean().optional(),
   }),
 });
 
