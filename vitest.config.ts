@@ -40,7 +40,7 @@ export default defineConfig({
           name: "stack",
           include: ["tests/e2e/**/*.test.ts"],
           globalSetup: ["tests/support/global-setup.ts"],
-          setupFiles: ["tests/support/fresh-mocks.ts"],
+          setupFiles: ["tests/support/own-bench.ts", "tests/support/fresh-mocks.ts"],
           maxWorkers: 2,
           // Far more than a test takes: a machine that others use is several times slower.
           testTimeout: 300_000,
@@ -64,6 +64,7 @@ export default defineConfig({
           name: "database",
           include: ["tests/database/**/*.test.ts"],
           globalSetup: ["tests/support/global-setup.ts"],
+          setupFiles: ["tests/support/own-bench.ts"],
           fileParallelism: false,
           testTimeout: 120_000,
         },

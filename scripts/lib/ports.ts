@@ -21,23 +21,29 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** The last port of a block is nobody's service: whoever listens there holds the block. */
-const CLAIM = 99;
+/** The last ports of a block are nobody's service: whoever listens there holds the block, or what runs on it. */
+const BLOCK = 99;
+const USE = 98;
 
-/** Holds a block for as long as this process lives. Two that look at the same moment cannot both get it. */
-function claim(base: number): Promise<boolean> {
+/** Holds a port for as long as this process lives. Two that look at the same moment cannot both get it. */
+function hold(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const holder = createServer();
     holder.once("error", () => resolve(false));
-    holder.listen({ port: base + CLAIM, host: "127.0.0.1", exclusive: true }, () => resolve(true));
+    holder.listen({ port, host: "127.0.0.1", exclusive: true }, () => resolve(true));
     holder.unref();
   });
+}
+
+/** Has what runs on a block to itself from now on, unless another process does. */
+export function holdForUse(base: number): Promise<boolean> {
+  return hold(base + USE);
 }
 
 /** The first base from `from` on, in steps of 100, that nobody claims and whose first 60 ports are all free; claimed from now on. */
 export async function findPortBase(from: number): Promise<number> {
   for (let base = from; base < 65_000; base += 100) {
-    if (!(await claim(base))) continue;
+    if (!(await hold(base + BLOCK))) continue;
     const free = await Promise.all(Array.from({ length: 60 }, (_, offset) => isFree(base + offset)));
     if (free.every(Boolean)) return base;
   }

@@ -1,0 +1,3 @@
+import { takeBench } from "./bench.ts";
+
+await takeBench();
