@@ -49,6 +49,10 @@ async function passTime(bed: Bed, operation: string): Promise<void> {
   await endLease(bed, operation);
   await sql`update public.crm_sync_operations set status = 'queued' where id = ${operation} and status = 'paused'`;
   await sql`
+    update private.crm_buckets b set next_at = least(b.next_at, clock_timestamp())
+      from public.crm_sync_operations o
+     where o.id = ${operation} and b.config_id = o.config_id`;
+  await sql`
     update private.crm_outbox x set not_before = now()
       from public.crm_sync_operations o
      where o.id = ${operation} and x.config_id = o.config_id and x.not_before > now() and x.not_before < 'infinity'`;
