@@ -1,11 +1,9 @@
-import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import postgres from "postgres";
-import { connectCrm } from "../scripts/lib/oauth-browser.ts";
-import { type Client, createAndSignIn } from "../scripts/lib/people.ts";
 import { type Bed, type Provider, withBed } from "./lib/bed.ts";
 import { runFloor } from "./lib/floor.ts";
+import { connectedWorkspace, control, liftCallLimits, timedSync } from "./lib/workspace.ts";
 
 /**
  * First pull of N contacts through crm-sync against the floor of the same run: the bare client paging the same mock,
@@ -37,38 +35,15 @@ interface Pull {
   peakRssMb: number;
 }
 
-async function pullContacts(bed: Bed, sql: postgres.Sql, provider: Provider): Promise<Pull> {
-  const email = `${randomUUID()}@bench.example`;
-  const client = await createAndSignIn(bed.stack, { role: "owner", email, password: randomUUID(), name: "Bench" });
-  const [own] = await sql<
-    { id: string }[]
-  >`select workspace_id as id from public.workspace_members where email = ${email}`;
-  if (own === undefined) throw new Error("Signing up made no workspace.");
-  const config = await connectCrm(client, { provider, workspaceId: own.id, returnUrl: bed.returnUrl });
-  await sync(client, sql, config, "accounts");
-  const seconds = await sync(client, sql, config, "contacts");
+async function pullContacts(bed: Bed, sql: postgres.Sql): Promise<Pull> {
+  const workspace = await connectedWorkspace(bed, sql);
+  await timedSync(workspace, sql, { entities: ["accounts"] });
+  const seconds = await timedSync(workspace, sql, { entities: ["contacts"] });
   const [count] = await sql<{ rows: number }[]>`
-    select count(*)::integer as rows from public.crm_contacts where workspace_id = ${own.id}`;
+    select count(*)::integer as rows from public.crm_contacts where workspace_id = ${workspace.workspaceId}`;
   const mapped = await sql<{ crm_field: string }[]>`
-    select crm_field from public.crm_field_mappings where config_id = ${config} and entity_type = 'contacts'`;
+    select crm_field from public.crm_field_mappings where config_id = ${workspace.configId} and entity_type = 'contacts'`;
   return { seconds, rows: count?.rows ?? 0, fields: mapped.map((row) => row.crm_field), peakRssMb: peakRss(bed) };
-}
-
-/** From the request of the run to its end, as the database saw it: dispatch, claim, totals and every slice included. */
-async function sync(client: Client, sql: postgres.Sql, config: string, entity: string): Promise<number> {
-  const { data, error } = await client.rpc("crm_start_sync", { config_id: config, entities: [entity] });
-  if (error) throw new Error(error.message);
-  const { id } = data as unknown as { id: string };
-  for (;;) {
-    const [run] = await sql<{ status: string; message: string | null; seconds: number }[]>`
-      select status, error_message as message, extract(epoch from completed_at - created_at)::float8 as seconds
-        from public.crm_sync_operations where id = ${id}`;
-    if (run?.status === "completed") return run.seconds;
-    if (run !== undefined && run.status !== "queued" && run.status !== "running") {
-      throw new Error(`The sync of ${entity} ended ${run.status}: ${run.message}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
 }
 
 function peakRss(bed: Bed): number {
@@ -76,21 +51,11 @@ function peakRss(bed: Bed): number {
   return Math.round(Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1024);
 }
 
-async function control(bed: Bed, path: string, body: object): Promise<unknown> {
-  const headers = { "content-type": "application/json" };
-  const response = await fetch(`${bed.mock.url}/__control/${path}`, {
-    method: "POST",
-    headers,
-    body: JSON.stringify(body),
-  });
-  if (!response.ok) throw new Error(`The mock refused /__control/${path}: ${await response.text()}`);
-  return response.json();
-}
-
 async function measure(bed: Bed, provider: Provider, latencyMs: number): Promise<boolean> {
   const sql = postgres(bed.stack.dbUrl, { max: 1, onnotice: () => {} });
   await control(bed, "knobs", { latencyMs });
-  const ours = await pullContacts(bed, sql, provider).finally(() => sql.end());
+  await liftCallLimits(sql);
+  const ours = await pullContacts(bed, sql).finally(() => sql.end());
   const { access_token: accessToken } = (await control(bed, "tokens", { action: "issue" })) as { access_token: string };
   const { url } = bed.mock;
   const floor = await runFloor({ provider, url, accessToken, fields: ours.fields, dbUrl: bed.stack.dbUrl });

@@ -3,7 +3,7 @@ import postgres, { type Sql } from "postgres";
 import { findPortBase } from "../scripts/lib/ports.ts";
 import { type Bed, type Provider, withBed } from "./lib/bed.ts";
 import { report, rounded } from "./lib/report.ts";
-import { type BenchWorkspace, connectedWorkspace, control, timedSync } from "./lib/workspace.ts";
+import { type BenchWorkspace, connectedWorkspace, control, liftCallLimits, timedSync } from "./lib/workspace.ts";
 
 /**
  * What edits of ours cost on their way to a CRM: contacts per second against a CRM that knows no limit, and with HubSpot's
@@ -23,7 +23,6 @@ const { values: options } = parseArgs({
 const RECORDS_PER_SECOND = 500;
 const HUBSPOT_CALLS = 110;
 const HUBSPOT_CALLS_PER_SECOND = HUBSPOT_CALLS / 10;
-const UNLIMITED = 1_000_000;
 const SHARE = 0.9;
 
 interface Counters {
@@ -56,7 +55,7 @@ async function withSyncedContacts(
   await withBed({ provider, records, portBase }, async (bed) => {
     const sql = postgres(bed.stack.dbUrl, { max: 1, onnotice: () => {} });
     try {
-      await sql`update private.crm_call_limits set calls = ${UNLIMITED}`;
+      await liftCallLimits(sql);
       const workspace = await connectedWorkspace(bed, sql);
       await timedSync(workspace, sql, { direction: "from_crm" });
       await run(bed, sql, workspace);
