@@ -15,7 +15,7 @@ create function private.crm_survivors_remember(p_context private.crm_merge_conte
 language sql
 set search_path = ''
 as $$
-  insert into private.crm_merged_ids as m (config_id, entity_type, crm_record_id, modified)
+  insert into private.crm_former_ids as m (config_id, entity_type, crm_record_id, modified)
   select distinct on (r.value ->> 'crm_id') p_context.config_id, p_context.entity, r.value ->> 'crm_id', r.value ->> 'modified_at'
   from jsonb_array_elements(p_records) r
   where (r.value ->> 'deleted')::boolean and r.value ->> 'merged_into' <> r.value ->> 'crm_id' and r.value ->> 'modified_at' is not null
@@ -79,6 +79,12 @@ as $$
     set crm_record_id = h.survivor_crm_id
     from heirs h
     where k.config_id = p_context.config_id and k.entity_type = p_context.entity and k.crm_record_id = h.crm_id
+  ),
+  -- An id that ours left once and comes back to.
+  regained as (
+    delete from private.crm_former_ids f
+    using heirs h
+    where f.config_id = p_context.config_id and f.entity_type = p_context.entity and f.crm_record_id = h.survivor_crm_id
   )
   update private.crm_record_links l
   set crm_record_id = h.survivor_crm_id, crm_deleted_at = null, updated_at = now(), merged_at = case

@@ -101,6 +101,15 @@ begin
     private.crm_review(new.id, array(
       select e from unnest(v_after) e
       where not private.crm_excluded_fields(old.sync_rules, e) <@ private.crm_excluded_fields(new.sync_rules, e)), false);
+  if coalesce((new.sync_rules ->> 'create_in_crm')::boolean, true) then
+    perform private.crm_enqueue_records(new.id, new.workspace_id, k.entity_type, k.records)
+    from (
+      select e.entity_type, array_agg(e.record_id) as records
+      from public.crm_sync_errors e
+      where e.workspace_id = new.workspace_id and e.config_id = new.id and e.status = 'open' and e.code = 'kept_here' and e.entity_type = any (v_after)
+      group by e.entity_type
+    ) k;
+  end if;
   return null;
 end
 $$;
