@@ -230,7 +230,7 @@ begin
     perform private.crm_merge_keep(v_context, v_changes, v_touched, v_outcome);
   end if;
   perform private.crm_keep_errors(v_context, v_problems, v_page.crm_ids),
-    private.crm_confirm_resolutions(v_context, v_page.crm_ids), private.crm_wake_kept(v_context, v_page.crm_ids);
+    private.crm_confirm_resolutions(v_context, v_page.crm_ids), private.crm_wake_back(v_context, v_rows, v_ours);
   if v_outcome.is_overruled then
     v_counts.conflicts_resolved := private.crm_keep_decided_conflicts(v_context, v_changes);
   end if;

@@ -40,23 +40,24 @@ begin
 end
 $$;
 
--- The CRM has some of them back: what was edited here meanwhile goes there, and the error closes.
-create function private.crm_wake_kept(p_context private.crm_merge_context, p_crm_ids text[]) returns void
+-- The CRM has records back that it had deleted. What was edited here meanwhile left the outbox unsent, and is due now.
+create function private.crm_wake_back(p_context private.crm_merge_context, p_rows private.crm_merge_row[], p_ours private.crm_merge_ours[]) returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-  v_kept constant uuid[] := array(
-    select e.record_id from public.crm_sync_errors e
-    where e.config_id = p_context.config_id and e.entity_type = p_context.entity and e.direction = 'push' and e.status = 'open' and e.code = 'kept_here');
+  v_back constant uuid[] := array(select r.record_id from unnest(p_rows) r where r.crm_deleted_at is not null and not r.deleted);
 begin
-  if v_kept = '{}' then
+  if v_back = '{}' then
     return;
   end if;
-  perform private.crm_enqueue_records(p_context.config_id, p_context.workspace_id, p_context.entity, array(
-    select l.record_id from private.crm_record_links l
-    where l.record_id = any (v_kept) and l.config_id = p_context.config_id and l.entity_type = p_context.entity
-      and l.crm_record_id = any (p_crm_ids) and l.crm_deleted_at is null));
+  perform private.crm_enqueue_records(c.id, c.workspace_id, p_context.entity, array(
+    select r.record_id
+    from unnest(p_rows) r
+    join unnest(p_ours) o on o.record_id = r.record_id
+    where r.record_id = any (v_back) and o.deleted_at is null and o.updated_at > r.merged_at))
+  from public.crm_sync_configs c
+  where c.id = p_context.config_id and c.sync_direction <> 'pull' and p_context.entity = any (c.sync_entities);
 end
 $$;
 
@@ -89,6 +90,7 @@ end
 $$;
 
 revoke execute on function
-  private.crm_keep_here(private.crm_push_context, private.crm_push_row[]), private.crm_wake_kept(private.crm_merge_context, text[]),
+  private.crm_keep_here(private.crm_push_context, private.crm_push_row[]),
+  private.crm_wake_back(private.crm_merge_context, private.crm_merge_row[], private.crm_merge_ours[]),
   private.crm_merge_back_again(private.crm_merge_context, jsonb)
   from public, anon, authenticated, service_role;

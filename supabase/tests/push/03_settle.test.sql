@@ -365,6 +365,11 @@ select pg_temp.settings('{}');
 select pg_temp.merge('accounts', pg_temp.record('R8', '{}', '{"deleted": true}'));
 update crm_companies set phone = '8' where id = pg_temp.ours('R8');
 select is(pg_temp.told(pg_temp.take('accounts')), 'nothing', 'what stayed here when the CRM deleted its own was not restored, and stays here');
+select pg_temp.merge('accounts', pg_temp.record('R8', '{"name": "Kept", "phone": "6"}', '{"modified_at": "2099-08-01T00:00:00Z"}'));
+select is(pg_temp.remember('kept', 'accounts'), 'update Kept R8 {"phone": "8"}', 'until the CRM has its own back: what was edited meanwhile goes out');
+select pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('kept'), 'written'));
+select pg_temp.merge('accounts', pg_temp.record('R8', '{}', '{"deleted": true}')), pg_temp.merge('accounts', pg_temp.record('R8', '{"name": "Kept", "phone": "8"}', '{"modified_at": "2099-09-01T00:00:00Z"}'));
+select is(pg_temp.outbox(), 'contacts:Ada', 'where nothing was, nothing is due');
 update crm_sync_errors set status = 'resolved' where config_id = (select config from run);
 
 -- Deals
@@ -398,7 +403,7 @@ select is((select records_created from crm_sync_logs l join run r on r.operation
 create temp table ended on commit drop as select operation from run;
 select pg_temp.again();
 select results_eq($$ select (results #>> '{accounts,push,created}')::int, (results #>> '{accounts,push,deleted}')::int, (results #>> '{accounts,unchanged}')::int from crm_sync_operations o join ended e on e.operation = o.id $$,
-  $$ values (3, 1, 7) $$, 'the results tell both directions apart');
+  $$ values (3, 1, 9) $$, 'the results tell both directions apart');
 -- A search that lags behind shows what was there before the write
 select pg_temp.settings('{}');
 select pg_temp.merge('contacts', pg_temp.record('L1', '{"last_name": "Late", "title": "Old"}', '{"modified_at": "2030-01-01T10:00:00Z"}'));
