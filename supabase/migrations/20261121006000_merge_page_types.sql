@@ -46,6 +46,21 @@ alter table private.crm_entities enable row level security;
 revoke all on private.crm_entities from public, anon, authenticated, service_role;
 comment on table private.crm_entities is 'Where the records of each entity live, and what activities and notes call them.';
 
+-- Ids that stand for no record any more. Their links have moved on, so links do not tell.
+create table private.crm_former_ids (
+  config_id uuid not null references public.crm_sync_configs (id) on delete cascade,
+  entity_type text not null,
+  crm_record_id text not null,
+  modified text,
+  replaced_by text,
+  primary key (config_id, entity_type, crm_record_id)
+);
+alter table private.crm_former_ids enable row level security;
+revoke all on private.crm_former_ids from public, anon, authenticated, service_role;
+comment on table private.crm_former_ids is 'CRM records that were merged into others, or deleted and created anew by us: a search that lags behind may still show them.';
+comment on column private.crm_former_ids.modified is 'The last time that counts as before, as the CRM wrote it: with a later one the record has been taken out of the bin.';
+comment on column private.crm_former_ids.replaced_by is 'The id under which ours was created anew; null for a merge.';
+
 -- Merges of one workspace take turns: two CRMs that bring the same person at once then meet as one record.
 create function private.crm_merge_turn(p_workspace uuid) returns void
 language sql
@@ -111,8 +126,8 @@ $$;
 
 -- The page beside its links. A record that comes twice counts in its latest form. Nothing to do and so not returned: known
 -- records whose mapped values are those of the base, or which are older than what was merged or written before (a search that
--- lags behind shows them so), deletions of records never seen or marked already, and records that the connection's filter
--- leaves out (only_linked) unless they are linked.
+-- lags behind shows them so), deletions of records never seen or marked already, records as they were before they were merged
+-- away, those that ours was created in the place of, and records that the filter leaves out (only_linked) unless they are linked.
 create function private.crm_merge_read(p_context private.crm_merge_context, p_records jsonb) returns private.crm_merge_row[]
 language sql
 stable
@@ -154,6 +169,10 @@ as $$
   ) t
   where case
     when i.deleted then l.crm_deleted_at is null and l.record_id is not null
+    when (l.record_id is null or l.crm_deleted_at is not null) and exists (
+      select from private.crm_former_ids f
+      where f.config_id = p_context.config_id and f.entity_type = p_context.entity and f.crm_record_id = i.crm_id
+        and (f.replaced_by is not null or i.modified::timestamptz <= f.modified::timestamptz)) then false
     when l.record_id is null then not i.only_linked
     else (l.crm_deleted_at is not null or l.has_conflict or (l.base || t.theirs) <> l.base)
       and (i.modified::timestamptz < l.crm_modified_at::timestamptz) is not true

@@ -1,5 +1,8 @@
 -- Merge, links: each record of the CRM with ours and the base, the values both sides last agreed on.
 
+alter table private.crm_record_links add column took_ours boolean not null default false;
+comment on column private.crm_record_links.took_ours is 'Ours was deleted because the CRM''s was: where ours lives all the same, somebody restored it.';
+
 -- {field: {side: value}} → {field: value} for one side.
 create function private.crm_side(p_fields jsonb, p_side text) returns jsonb
 language sql
@@ -33,7 +36,7 @@ create function private.crm_linked_changes(
   p_context private.crm_merge_context, p_changes private.crm_merge_change[], p_touched private.crm_merge_ours[]
 ) returns table (
   config_id uuid, entity text, crm_id text, modified text, action text, base jsonb, crm_deleted_at timestamptz, app_edited_at timestamptz,
-  has_conflict boolean, touched_at timestamptz
+  has_conflict boolean, touched_at timestamptz, took_ours boolean
 )
 language sql
 stable
@@ -41,7 +44,8 @@ set search_path = ''
 set enable_hashjoin = on
 as $$
   select p_context.config_id, p_context.entity, c.crm_id, c.modified, c.action, c.base, c.crm_deleted_at, c.app_edited_at,
-    c.conflict is not null, t.updated_at
+    c.conflict is not null, t.updated_at,
+    c.action = 'deleted' and coalesce(c.written ? '$deleted_at', false)
   from unnest(p_changes) c
   left join unnest(p_touched) t on t.record_id = c.record_id
   where c.had_conflict is not null
@@ -61,8 +65,8 @@ as $$
 begin
   update private.crm_record_links l
   set base = c.base, crm_modified_at = case when c.crm_deleted_at is null then c.modified else l.crm_modified_at end,
-    crm_deleted_at = c.crm_deleted_at,
-    deleted_by = case when c.crm_deleted_at is not null then 'crm' end, app_edited_at = c.app_edited_at,
+    crm_deleted_at = c.crm_deleted_at, merged_into = case when c.crm_deleted_at is not null then l.merged_into end,
+    deleted_by = case when c.crm_deleted_at is not null then 'crm' end, took_ours = c.took_ours, app_edited_at = c.app_edited_at,
     merged_at = coalesce(case when c.action = 'created' then now() else c.touched_at end, l.merged_at),
     matched_on = case when c.action <> 'created' then l.matched_on end, has_conflict = c.has_conflict, updated_at = now()
   from private.crm_linked_changes(p_context, p_changes, p_touched) c

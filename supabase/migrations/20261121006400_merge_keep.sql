@@ -225,7 +225,11 @@ begin
 end
 $$;
 
--- One open error per record, with the latest reason; a record that got through closes its own.
+create unique index crm_sync_errors_dead_record_uq on public.crm_sync_errors (config_id, entity_type, crm_record_id)
+  where status = 'dead' and crm_record_id is not null;
+
+-- One error per record, with the latest reason. What five runs could not read is a dead letter: it is still looked at whenever it
+-- is read again, and says so to people until then. A record that got through closes its own.
 create function private.crm_keep_errors(p_context private.crm_merge_context, p_problems private.crm_merge_problem[], p_crm_ids text[]) returns void
 language plpgsql
 set search_path = ''
@@ -234,22 +238,39 @@ as $$
 begin
   if p_problems = '{}' and not exists (
     select from public.crm_sync_errors e
-    where e.config_id = p_context.config_id and e.entity_type = p_context.entity and e.status = 'open' and e.crm_record_id is not null) then
+    where e.config_id = p_context.config_id and e.entity_type = p_context.entity and e.status = 'open' and e.crm_record_id is not null)
+    and not exists (
+    select from public.crm_sync_errors e
+    where e.config_id = p_context.config_id and e.entity_type = p_context.entity and e.status = 'dead' and e.crm_record_id is not null) then
     return;
   end if;
+  with failed as materialized (
+    select p.crm_id, coalesce(p.code, 'rejected') as code, coalesce(p.message, 'The record was rejected.') as message, p.field, l.record_id
+    from unnest(p_problems) p
+    left join private.crm_record_links l
+      on l.config_id = p_context.config_id and l.entity_type = p_context.entity and l.crm_record_id = p.crm_id
+  ),
+  known as (
+    update public.crm_sync_errors e
+    set attempts = n.attempts, status = case when n.attempts >= 5 then 'dead' else e.status end, operation_id = p_context.operation_id,
+      record_id = f.record_id, code = f.code, message = f.message, field = f.field, last_seen_at = clock_timestamp()
+    from failed f
+    join public.crm_sync_errors k
+      on k.config_id = p_context.config_id and k.entity_type = p_context.entity and k.crm_record_id = f.crm_id and k.status in ('open', 'dead')
+    -- A run is one attempt, however often it comes across the record.
+    cross join lateral (select k.attempts + (k.operation_id is distinct from p_context.operation_id)::int as attempts) n
+    where e.id = k.id
+    returning e.crm_record_id
+  )
   insert into public.crm_sync_errors as e (workspace_id, config_id, operation_id, entity_type, crm_record_id, record_id, kind, code, message, field)
-  select p_context.workspace_id, p_context.config_id, p_context.operation_id, p_context.entity, p.crm_id, l.record_id, 'rejected',
-    coalesce(p.code, 'rejected'), coalesce(p.message, 'The record was rejected.'), p.field
-  from unnest(p_problems) p
-  left join private.crm_record_links l
-    on l.config_id = p_context.config_id and l.entity_type = p_context.entity and l.crm_record_id = p.crm_id
-  on conflict (config_id, entity_type, crm_record_id) where status = 'open' and crm_record_id is not null do update
-  set attempts = e.attempts + 1, operation_id = excluded.operation_id, record_id = excluded.record_id, code = excluded.code,
-    message = excluded.message, field = excluded.field, last_seen_at = clock_timestamp();
+  select p_context.workspace_id, p_context.config_id, p_context.operation_id, p_context.entity, f.crm_id, f.record_id, 'rejected',
+    f.code, f.message, f.field
+  from failed f
+  where not exists (select from known k where k.crm_record_id = f.crm_id);
 
   update public.crm_sync_errors e
   set status = 'resolved', last_seen_at = clock_timestamp()
-  where e.config_id = p_context.config_id and e.entity_type = p_context.entity and e.status = 'open'
+  where e.config_id = p_context.config_id and e.entity_type = p_context.entity and e.status in ('open', 'dead')
     and e.crm_record_id = any (p_crm_ids)
     and e.crm_record_id <> all (array(select p.crm_id from unnest(p_problems) p));
 end

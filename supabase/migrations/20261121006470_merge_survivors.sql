@@ -10,6 +10,21 @@ comment on column private.crm_record_links.merged_into is 'The CRM record into w
 -- record_id: ours of the one that went away; survivor_id: ours of the survivor.
 create type private.crm_absorbed as (crm_id text, survivor_crm_id text, modified text, record_id uuid, survivor_id uuid);
 
+-- Also of records that nobody here knew: a late page would bring them as new.
+create function private.crm_survivors_remember(p_context private.crm_merge_context, p_records jsonb) returns void
+language sql
+set search_path = ''
+as $$
+  insert into private.crm_former_ids as m (config_id, entity_type, crm_record_id, modified)
+  select distinct on (r.value ->> 'crm_id') p_context.config_id, p_context.entity, r.value ->> 'crm_id', r.value ->> 'modified_at'
+  from jsonb_array_elements(p_records) r
+  where (r.value ->> 'deleted')::boolean and r.value ->> 'merged_into' <> r.value ->> 'crm_id' and r.value ->> 'modified_at' is not null
+  order by r.value ->> 'crm_id', (r.value ->> 'modified_at')::timestamptz desc
+  on conflict (config_id, entity_type, crm_record_id) do update
+  set modified = excluded.modified
+  where excluded.modified::timestamptz > m.modified::timestamptz
+$$;
+
 -- Linked records of the page that went away by a merge, each with the last of its survivors: B that took A may be gone into C.
 create function private.crm_survivors_found(p_context private.crm_merge_context, p_records jsonb) returns private.crm_absorbed[]
 language sql
@@ -64,6 +79,12 @@ as $$
     set crm_record_id = h.survivor_crm_id
     from heirs h
     where k.config_id = p_context.config_id and k.entity_type = p_context.entity and k.crm_record_id = h.crm_id
+  ),
+  -- An id that ours left once and comes back to.
+  regained as (
+    delete from private.crm_former_ids f
+    using heirs h
+    where f.config_id = p_context.config_id and f.entity_type = p_context.entity and f.crm_record_id = h.survivor_crm_id
   )
   update private.crm_record_links l
   set crm_record_id = h.survivor_crm_id, crm_deleted_at = null, updated_at = now(), merged_at = case
@@ -218,6 +239,7 @@ as $$
 declare
   v_absorbed private.crm_absorbed[];
 begin
+  perform private.crm_survivors_remember(p_context, p_records);
   v_absorbed := private.crm_survivors_found(p_context, p_records);
   if v_absorbed = '{}' then
     return null;
@@ -235,6 +257,7 @@ end
 $$;
 
 revoke execute on function
+  private.crm_survivors_remember(private.crm_merge_context, jsonb),
   private.crm_survivors_found(private.crm_merge_context, jsonb),
   private.crm_survivors_rename(private.crm_merge_context, private.crm_absorbed[]),
   private.crm_survivors_children(private.crm_merge_context, private.crm_absorbed[]),

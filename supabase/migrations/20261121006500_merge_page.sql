@@ -222,7 +222,7 @@ begin
     v_touched := private.crm_merge_update(v_context, v_changes);
   end if;
 
-  v_problems := v_problems || private.crm_merge_rejected(v_context, p_rejected);
+  v_problems := v_problems || private.crm_merge_back_again(v_context, p_records) || private.crm_merge_rejected(v_context, p_rejected);
   v_counts := private.crm_merge_tally(v_outcome, cardinality(v_rows), v_page.crm_ids, v_problems);
   -- The log counts each record for what became of it, the answer for what this page did.
   v_counts.created := v_counts.created + v_split.created;
@@ -233,7 +233,7 @@ begin
     perform private.crm_merge_keep(v_context, v_changes, v_touched, v_outcome);
   end if;
   perform private.crm_keep_errors(v_context, v_problems, v_page.crm_ids),
-    private.crm_confirm_resolutions(v_context, v_page.crm_ids);
+    private.crm_confirm_resolutions(v_context, v_page.crm_ids), private.crm_wake_back(v_context, v_rows, v_ours);
   if v_outcome.is_overruled then
     v_counts.conflicts_resolved := private.crm_keep_decided_conflicts(v_context, v_changes);
   end if;

@@ -29,7 +29,7 @@ as $$
     stage_keys = array(select unnest(r.stage_keys) union select unnest(excluded.stage_keys))
 $$;
 
--- The next links of a review; answers how many it looked at.
+-- The next links of a review, with those of records that were restored here since; answers how many it looked at.
 create function private.crm_review_part(p_config uuid, p_entity text, p_table name) returns int
 language plpgsql
 set search_path = ''
@@ -49,7 +49,8 @@ begin
   end if;
   execute format($sql$
     with part as materialized (
-      select l.crm_record_id, l.record_id, l.workspace_id, l.crm_deleted_at, l.merged_at
+      select l.crm_record_id, l.record_id, l.workspace_id, l.crm_deleted_at, l.merged_at,
+        l.crm_deleted_at is null or l.took_ours or l.deleted_by is not distinct from 'app' as is_due_alive
       from private.crm_record_links l
       where l.config_id = $1 and l.entity_type = $2 and l.crm_record_id > $3
       order by l.crm_record_id
@@ -60,8 +61,8 @@ begin
       select $1, $2, p.record_id, p.workspace_id
       from part p
       left join lateral (select t.id, t.deleted_at from public.%I t where t.id = p.record_id offset 0) t on true
-      where p.crm_deleted_at is null and (t.id is not null and t.deleted_at is null
-        or $4 and coalesce(t.deleted_at > p.merged_at, true))
+      where p.is_due_alive and t.id is not null and t.deleted_at is null
+        or $4 and p.crm_deleted_at is null and coalesce(t.deleted_at > p.merged_at, true)
       order by p.record_id
       on conflict do nothing
     )
@@ -101,6 +102,15 @@ begin
     private.crm_review(new.id, array(
       select e from unnest(v_after) e
       where not private.crm_excluded_fields(old.sync_rules, e) <@ private.crm_excluded_fields(new.sync_rules, e)), false);
+  if coalesce((new.sync_rules ->> 'create_in_crm')::boolean, true) then
+    perform private.crm_enqueue_records(new.id, new.workspace_id, k.entity_type, k.records)
+    from (
+      select e.entity_type, array_agg(e.record_id) as records
+      from public.crm_sync_errors e
+      where e.workspace_id = new.workspace_id and e.config_id = new.id and e.status = 'open' and e.code = 'kept_here' and e.entity_type = any (v_after)
+      group by e.entity_type
+    ) k;
+  end if;
   return null;
 end
 $$;

@@ -95,7 +95,7 @@ as $$
 $$;
 
 -- Reads the rows' records and links. Deleted here: a deletion there, where that is wanted. Deleted there and alive here: nothing,
--- unless it was our deletion and the record has been restored since. No lock: an edit meanwhile gives the row a new version.
+-- unless ours went first, or with it, and has been restored since. No lock: an edit meanwhile gives the row a new version.
 create function private.crm_push_read(p_context private.crm_push_context, p_due private.crm_outbox[]) returns private.crm_push_row[]
 language plpgsql
 stable
@@ -130,7 +130,7 @@ begin
           else 'drop'
         end
         when l.record_id is not null and l.crm_deleted_at is null then case when %3$s then 'drop' else 'update' end
-        when l.record_id is not null and l.deleted_by is distinct from 'app' then 'drop'
+        when l.record_id is not null and l.deleted_by is distinct from 'app' and not l.took_ours then 'drop'
         when d.intent_at is not null then 'look_up'
         else 'create'
       end as action
@@ -204,7 +204,6 @@ $$;
 -- What is to be done about each row. What a limited run leaves out waits for another run.
 create function private.crm_push_rows(p_context private.crm_push_context, p_due private.crm_outbox[]) returns private.crm_push_row[]
 language plpgsql
-stable
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 as $$
@@ -222,6 +221,8 @@ begin
   if p_context.may_create then
     v_allowed := private.crm_filter_allows(v_merge.config_id, v_merge.entity, array(select r.record_id from unnest(v_new) r));
     v_waiting := private.crm_outbox_waiting(p_context, v_new);
+  else
+    perform private.crm_keep_here(p_context, v_new);
   end if;
   return (
     select array_agg((

@@ -128,7 +128,7 @@ begin
       left join lateral (
         select k.crm_record_id, k.base from private.crm_record_links k
         where k.record_id = r.key and k.config_id is not distinct from v_merge.config_id and k.entity_type is not distinct from v_merge.entity
-          and (k.crm_deleted_at is null or k.deleted_by is distinct from 'app')
+          and (k.crm_deleted_at is null or k.deleted_by is distinct from 'app' and not k.took_ours)
         offset 0
       ) l on true
       left join lateral (

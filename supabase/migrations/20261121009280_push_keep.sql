@@ -20,7 +20,7 @@ begin
 end
 $$;
 
--- A record that was deleted here and restored leaves its old link behind.
+-- A record that was deleted and restored here leaves its old link behind, and the id that it had.
 create function private.crm_settle_links(p_context private.crm_merge_context, p_results private.crm_push_result[]) returns void
 language plpgsql
 set search_path = ''
@@ -33,9 +33,16 @@ declare
 begin
   v_links := private.crm_lock_links(p_context, array(
     select r.record_id from unnest(p_results) r where r.action in ('create', 'look_up') and r.outcome in ('written', 'linked')));
-  delete from private.crm_record_links l
-  using unnest(p_results) r
-  where l.ctid = any (v_links) and l.record_id = r.record_id and l.crm_deleted_at is not null and l.crm_record_id <> r.crm_id;
+  with former as (
+    delete from private.crm_record_links l
+    using unnest(p_results) r
+    where l.ctid = any (v_links) and l.record_id = r.record_id and l.crm_deleted_at is not null and l.crm_record_id <> r.crm_id
+    returning l.config_id, l.entity_type, l.crm_record_id, l.crm_modified_at, r.crm_id
+  )
+  insert into private.crm_former_ids (config_id, entity_type, crm_record_id, modified, replaced_by)
+  select f.config_id, f.entity_type, f.crm_record_id, f.crm_modified_at, f.crm_id from former f
+  on conflict (config_id, entity_type, crm_record_id) do update
+  set modified = excluded.modified, replaced_by = excluded.replaced_by;
 
   -- What the CRM has of a record that was there already is not known: the next fetch compares all of it.
   insert into private.crm_record_links as l (config_id, entity_type, crm_record_id, record_id, workspace_id, base, shown, merged_at, crm_modified_at)
@@ -46,7 +53,7 @@ begin
   on conflict (config_id, entity_type, crm_record_id) do update
   set base = l.base || excluded.base, shown = l.shown - array(select jsonb_object_keys(excluded.base)) || excluded.shown,
     merged_at = coalesce(excluded.merged_at, l.merged_at), crm_modified_at = coalesce(excluded.crm_modified_at, l.crm_modified_at),
-    crm_deleted_at = null, deleted_by = null, updated_at = now();
+    crm_deleted_at = null, deleted_by = null, took_ours = false, updated_at = now();
 
   v_links := private.crm_lock_links(p_context, array(
     select r.record_id from unnest(p_results) r
@@ -115,7 +122,8 @@ as $$
   end
 $$;
 
--- What a deal shows of itself. It is no edit: the link moves on with it. A deal that somebody is editing shows it after that.
+-- What a deal shows of itself, with the id of one that was created there anew. It is no edit: the link moves on with it. A deal that
+-- somebody is editing shows it after that.
 create function private.crm_settle_deals(p_context private.crm_merge_context, p_results private.crm_push_result[]) returns void
 language plpgsql
 set search_path = ''
@@ -127,21 +135,28 @@ begin
     return;
   end if;
   with free as materialized (
-    select t.id, s.status, r.outcome
+    select t.id, s.status, r.outcome, t.replaced_by
     from unnest(p_results) r
     -- In part is not in step: the open error says what is missing.
     cross join lateral (select case when r.outcome = 'failed' or r.is_partial then 'failed' else 'synced' end as status) s
     cross join lateral (
-      select p.id from public.pipeline_projects p
-      where p.id = r.record_id and p.workspace_id = p_context.workspace_id and p.sync_status is distinct from s.status
-        and (p.sync_status is distinct from 'conflict' or r.outcome = 'failed')
-      for update skip locked
+      select p.id, f.replaced_by
+      from public.pipeline_projects p
+      left join lateral (
+        select i.replaced_by from private.crm_former_ids i
+        where i.config_id = p_context.config_id and i.entity_type = p_context.entity and i.crm_record_id = p.crm_id and i.replaced_by = r.crm_id
+        offset 0
+      ) f on true
+      where p.id = r.record_id and p.workspace_id = p_context.workspace_id
+        and (p.sync_status is distinct from s.status and (p.sync_status is distinct from 'conflict' or r.outcome = 'failed')
+          or f.replaced_by is not null)
+      for update of p skip locked
     ) t
     where r.is_current and (r.outcome = 'failed' or r.outcome = 'written' and r.action <> 'delete')
   ),
   shown as (
     update public.pipeline_projects t
-    set sync_status = f.status
+    set sync_status = f.status, crm_id = coalesce(f.replaced_by, t.crm_id)
     from free f
     where t.id = f.id
     returning t.id, t.updated_at, f.outcome

@@ -27,7 +27,7 @@ as $$
     select 'failed', e.record_id, e.crm_record_id, null, jsonb_build_object('message', e.message, 'field', e.field)
     from public.crm_sync_errors e
     join public.crm_sync_operations o on o.id = e.operation_id
-    where e.workspace_id = o.workspace_id and e.operation_id = p_operation and e.entity_type = p_entity and e.status = 'open'
+    where e.workspace_id = o.workspace_id and e.operation_id = p_operation and e.entity_type = p_entity and e.status <> 'resolved'
       and e.crm_record_id is not null
   )
   select coalesce(array_agg((s.action, s.record_id, s.crm_record_id, n.name, s.before, s.after)::private.crm_plan_sample), '{}')

@@ -38,6 +38,9 @@ begin
     raise exception 'Only Salesforce connections have a webhook address of their own.' using errcode = 'PC004',
       hint = 'HubSpot signs its messages and sends them all to one address; see docs/operations.md.';
   end if;
+  if v_config.status = 'disconnected' then
+    perform private.refuse_connection(v_config);
+  end if;
   insert into private.crm_webhook_secrets as s (config_id, secret_hash)
   values (v_config.id, sha256(convert_to(v_secret, 'UTF8')))
   on conflict on constraint crm_webhook_secrets_pkey do update

@@ -200,6 +200,17 @@ select is(pg_temp.begin_push('accounts') > 0 and pg_temp.outbox() like '%account
 select pg_temp.begin_push('accounts');
 select is((select count(*) from private.crm_push_reviews where config_id = (select config from run where name = 'crm')), 0::bigint, 'once');
 update crm_companies set deleted_at = null where id = pg_temp.ours('A1');
+select pg_temp.settings('{"delete_when_deleted": true}');
+select pg_temp.claim();
+select pg_temp.merge('accounts', pg_temp.record('Z1', '{"name": "Zed"}')), pg_temp.merge('accounts', pg_temp.record('Z1', '{}', '{"deleted": true}'));
+update crm_sync_configs set sync_direction = 'pull' where id = (select config from run where name = 'crm');
+update crm_companies set deleted_at = null where id = pg_temp.ours('Z1');
+update crm_sync_configs set sync_direction = 'bidirectional' where id = (select config from run where name = 'crm');
+select pg_temp.claim();
+select is(pg_temp.begin_push('accounts') > 0 and pg_temp.outbox() like '%accounts:Zed%', true, 'also of what the CRM deleted and a person restored');
+delete from crm_companies where id = pg_temp.ours('Z1');
+select pg_temp.settings('{}');
+delete from private.crm_push_reviews;
 
 -- Fields mapped anew
 delete from private.crm_outbox;

@@ -305,6 +305,73 @@ select is((select count(*) from gone), 0::bigint, 'nothing is left to look at');
 delete from private.crm_outbox where entity_type = 'accounts' and config_id = (select config from run);
 update crm_sync_errors set status = 'resolved' where config_id = (select config from run);
 
+-- Deleted there, restored here
+select pg_temp.settings('{"delete_when_deleted": true}');
+create function pg_temp.delete_and_restore(crm text) returns text language plpgsql as $$
+begin
+  perform pg_temp.merge('accounts', pg_temp.record(crm, '{}', '{"deleted": true}'));
+  if (select deleted_at is null from crm_companies where id = pg_temp.ours(crm)) then
+    return 'not deleted';
+  end if;
+  update crm_companies set deleted_at = null where id = pg_temp.ours(crm);
+  return pg_temp.remember('restored', 'accounts');
+end $$;
+create temp view notices as select e.record_id, e.status, e.message from errors e where e.code = 'kept_here';
+select pg_temp.merge('accounts', pg_temp.record('R1', '{"name": "Back"}'));
+select is(pg_temp.delete_and_restore('R1'), 'create Back {"name": "Back"}', 'what went with the CRM''s and is restored here is created there anew');
+select is(pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('restored'), 'written', 'R9')), 'created=1', 'as a new record');
+select is((select string_agg(crm_record_id, ' ') from links where record_id = pg_temp.ours('R9')), 'R9', 'to which it is linked');
+select is(pg_temp.merge('accounts', pg_temp.record('R1', '{}', '{"deleted": true}')), 'unchanged=1', 'the deletion told again means nothing');
+select is(pg_temp.merge('accounts', pg_temp.record('R1', '{"name": "Back"}')), 'unchanged=1', 'nor does a late page that still shows the old one');
+update crm_companies set phone = '5' where id = pg_temp.ours('R9');
+select is(pg_temp.told(pg_temp.take('accounts')), 'update Back R9 {"phone": "5"}', 'later edits go to the new one');
+select is(pg_temp.merge('accounts', pg_temp.record('R1', '{"name": "Back"}', '{"modified_at": "2099-06-01T00:00:00Z"}')), 'failed=1', 'the old one restored there is not added here');
+select is((select count(*) from crm_companies where name = 'Back' and workspace_id = (select id from w)), 1::bigint, 'where there is one');
+select is((select e.message from crm_sync_errors e where e.config_id = (select config from run) and e.code = 'back_again' and e.status = 'open'),
+  'This company was deleted in Salesforce, created there anew from ours as R9, and has been restored there since. Merge the two in Salesforce, or delete one of them.', 'a person is told');
+select is(pg_temp.merge('accounts', pg_temp.record('R9', '{}', '{"deleted": true, "merged_into": "R1"}') || pg_temp.record('R1', '{"name": "Back"}', '{"modified_at": "2099-07-01T00:00:00Z"}')),
+  'unchanged=2', 'merged there');
+select results_eq($$ select c.deleted_at is null, (select e.status from crm_sync_errors e where e.config_id = (select config from run) and e.code = 'back_again') from crm_companies c where c.id = pg_temp.ours('R1') $$, $$ values (true, 'resolved') $$, 'it is the one that lives, and nothing is open');
+delete from private.crm_outbox where entity_type = 'accounts';
+
+select pg_temp.merge('opportunities', pg_temp.record('R4', '{"name": "Won back", "stage_key": "lead"}'));
+select pg_temp.merge('opportunities', pg_temp.record('R4', '{}', '{"deleted": true}'));
+update pipeline_projects set deleted_at = null where id = pg_temp.ours('R4');
+select is(pg_temp.remember('deal', 'opportunities') like 'create Won back%', true, 'a deal goes the same way');
+select pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('deal'), 'written', 'R5'));
+select results_eq($$ select p.crm_id, p.crm_source, l.merged_at = p.updated_at from pipeline_projects p join links l on l.record_id = p.id where l.crm_record_id = 'R5' $$, $$ values ('R5', 'salesforce', true) $$,
+  'and shows its new id, which is no edit');
+
+select pg_temp.settings('{"delete_when_deleted": true, "create_in_crm": false}');
+select pg_temp.merge('accounts', pg_temp.record('R3', '{"name": "Kept"}'));
+select is(pg_temp.delete_and_restore('R3'), 'nothing', 'where nothing is created there, it stays here');
+select results_eq('select status, message from notices', $$ values ('open', 'This company was deleted in Salesforce and restored here. It stays here only, because this connection creates nothing there. Let it (create_in_crm), restore the company in Salesforce, or delete it here.') $$,
+  'which a person is told');
+update crm_companies set phone = '6' where id = pg_temp.ours('R3');
+select is(pg_temp.told(pg_temp.take('accounts')), 'nothing', 'an edit stays here too');
+select results_eq('select count(*), min(status) from notices', $$ values (1::bigint, 'open') $$, 'and the notice stands');
+select is(pg_temp.outbox(), 'contacts:Ada', 'it costs no further look');
+select pg_temp.merge('accounts', pg_temp.record('R3', '{"name": "Kept"}', '{"modified_at": "2099-06-01T00:00:00Z"}'));
+select is(pg_temp.remember('kept', 'accounts'), 'update Kept R3 {"phone": "6"}', 'restored there as well, the edit goes out');
+select pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('kept'), 'written'));
+select is((select status from notices), 'resolved', 'and the notice is closed');
+select is(pg_temp.delete_and_restore('R3'), 'nothing', 'deleted there and restored here once more');
+select is((select count(*) from notices where status = 'open'), 1::bigint, 'it is told again');
+select pg_temp.settings('{"delete_when_deleted": true, "create_in_crm": true}');
+select is(pg_temp.remember('kept', 'accounts'), 'create Kept {"name": "Kept", "phone": "6"}', 'once records may be created there, it is');
+select pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('kept'), 'written', 'R8'));
+select is((select count(*) from notices where status = 'open'), 0::bigint, 'and nothing is open');
+select pg_temp.settings('{}');
+select pg_temp.merge('accounts', pg_temp.record('R8', '{}', '{"deleted": true}'));
+update crm_companies set phone = '8' where id = pg_temp.ours('R8');
+select is(pg_temp.told(pg_temp.take('accounts')), 'nothing', 'what stayed here when the CRM deleted its own was not restored, and stays here');
+select pg_temp.merge('accounts', pg_temp.record('R8', '{"name": "Kept", "phone": "6"}', '{"modified_at": "2099-08-01T00:00:00Z"}'));
+select is(pg_temp.remember('kept', 'accounts'), 'update Kept R8 {"phone": "8"}', 'until the CRM has its own back: what was edited meanwhile goes out');
+select pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('kept'), 'written'));
+select pg_temp.merge('accounts', pg_temp.record('R8', '{}', '{"deleted": true}')), pg_temp.merge('accounts', pg_temp.record('R8', '{"name": "Kept", "phone": "8"}', '{"modified_at": "2099-09-01T00:00:00Z"}'));
+select is(pg_temp.outbox(), 'contacts:Ada', 'where nothing was, nothing is due');
+update crm_sync_errors set status = 'resolved' where config_id = (select config from run);
+
 -- Deals
 insert into pipeline_projects (workspace_id, name, stage_key, estimated_value, expected_close_date) select id, 'Engine', 'won', 10, '2027-02-28' from w;
 select is(pg_temp.remember('deal', 'opportunities'), 'create Engine {"name": "Engine", "stage_key": "won", "probability": 100, "estimated_value": 10.00, "expected_close_date": "2027-02-28"}', 'a deal goes out with its dates as text');
@@ -332,11 +399,11 @@ select is(pg_temp.ours('D2'), (pg_temp.item('echo') ->> 'key')::uuid, 'the one t
 select is((select count(*) from pg_temp.told(pg_temp.take('opportunities')) t where t like '%Lost%'), 0::bigint, 'which has nothing to say');
 
 -- Counts
-select is((select records_created from crm_sync_logs l join run r on r.operation = l.operation_id where sync_direction = 'push' and entity_type = 'accounts'), 1, 'the run counts its own');
+select is((select records_created from crm_sync_logs l join run r on r.operation = l.operation_id where sync_direction = 'push' and entity_type = 'accounts'), 3, 'the run counts its own');
 create temp table ended on commit drop as select operation from run;
 select pg_temp.again();
 select results_eq($$ select (results #>> '{accounts,push,created}')::int, (results #>> '{accounts,push,deleted}')::int, (results #>> '{accounts,unchanged}')::int from crm_sync_operations o join ended e on e.operation = o.id $$,
-  $$ values (1, 1, 2) $$, 'the results tell both directions apart');
+  $$ values (3, 1, 9) $$, 'the results tell both directions apart');
 -- A search that lags behind shows what was there before the write
 select pg_temp.settings('{}');
 select pg_temp.merge('contacts', pg_temp.record('L1', '{"last_name": "Late", "title": "Old"}', '{"modified_at": "2030-01-01T10:00:00Z"}'));

@@ -109,7 +109,7 @@ select results_eq($$ select code, message, field, kind, status, attempts from pg
   $$ values ('too_long', 'Name has 300 characters; at most 255 fit.', 'Name', 'rejected', 'open', 1) $$, 'a name of 300 characters is explained');
 select is((pg_temp.error('A3')).code, 'required_missing', 'so is a missing one');
 select is(pg_temp.merge('accounts', pg_temp.record('A2', jsonb_build_object('name', repeat('x', 301)))), 'failed=1', 'the same record again');
-select results_eq($$ select attempts, message from pg_temp.error('A2') $$, $$ values (2, 'Name has 301 characters; at most 255 fit.') $$, 'is the same error, with the latest reason');
+select results_eq($$ select attempts, message from pg_temp.error('A2') $$, $$ values (1, 'Name has 301 characters; at most 255 fit.') $$, 'is the same error, with the latest reason, and no other attempt: the run is the same');
 select is(pg_temp.merge('accounts', pg_temp.record('A2', '{"name": "Short"}')), 'created=1', 'mended in the CRM');
 select is((pg_temp.error('A2')).status, 'resolved', 'it is resolved');
 
@@ -157,6 +157,36 @@ select ok((private.crm_incremental_cursor((select config from run where name = '
   'where nothing was yet, the next run asks for what is new since, deletions included');
 select private.crm_finish(operation, fence, 'completed', null) from run where name = 'fresh';
 select results_eq('select status, results #>> ''{contacts,created}'' from op', $$ values ('completed', '7') $$, 'a clean run is completed');
+
+-- Dead letters: records that run after run could not read
+create function pg_temp.try_again(records jsonb, rejected jsonb default '[]') returns text language plpgsql as $$
+declare
+  connection uuid := (select config from run where name = 'fresh');
+begin
+  perform private.crm_finish(operation, fence, 'completed', null) from run where name = 'tries';
+  delete from run where name = 'tries';
+  perform pg_temp.start('tries', connection);
+  return pg_temp.merge('contacts', records, rejected, 'tries');
+end $$;
+create temp table tries on commit drop as
+  select n, pg_temp.try_again(pg_temp.record('T1', jsonb_build_object('last_name', repeat('x', 200 + n))), '[{"crm_id": "T2", "code": "unmapped", "message": "No."}]') as answer,
+    (pg_temp.error('T1')).status || (pg_temp.error('T1')).attempts as t1, (pg_temp.error('T2')).status as t2
+  from generate_series(1, 6) n;
+select results_eq('select t1, t2 from tries order by n', $$ values ('open1', 'open'), ('open2', 'open'), ('open3', 'open'), ('open4', 'open'), ('dead5', 'dead'), ('dead6', 'dead') $$,
+  'what could not be read in five runs is a dead letter');
+select is((select count(*) from crm_sync_errors where crm_record_id = 'T1' and config_id in (select config from run)), 1::bigint, 'there is one of each');
+select matches((pg_temp.error('T1')).message, '206 characters', 'with the latest reason');
+select is(pg_temp.try_as('member', $$ select dead_errors || ' ' || advice from crm_sync_health where crm_provider = 'hubspot' $$),
+  '2 2 records were given up after several tries. Mend them as their errors say, then retry them.', 'people are told');
+select private.crm_finish(operation, fence, 'completed', null) from run where name = 'tries';
+delete from run where name = 'tries';
+select is(pg_temp.try_as('member', format('select (crm_retry_failed(%L)).trigger', (select config from run where name = 'fresh'))), 'retry', 'they can be tried again');
+select is((select string_agg(crm_record_id, ' ' order by crm_record_id) from private.crm_dirty where config_id = (select config from run where name = 'fresh')), 'T1 T2', 'each is fetched by name');
+select pg_temp.try_as('member', format('select (crm_cancel_sync(id)).id from crm_sync_operations where config_id = %L and status = ''queued''', (select config from run where name = 'fresh')));
+select is(pg_temp.try_again(pg_temp.record('T1', '{"last_name": "Mended"}')), 'created=1', 'mended in the CRM');
+select results_eq($$ select (pg_temp.error('T1')).status, (pg_temp.error('T2')).status $$, $$ values ('resolved', 'dead') $$, 'the letter is closed, and no other');
+select is(pg_temp.try_again('[]', '[{"crm_id": "T1", "code": "unmapped", "message": "No."}]'), 'failed=1', 'bad once more');
+select results_eq($$ select status, attempts from pg_temp.error('T1') $$, $$ values ('open', 1) $$, 'it begins anew');
 
 -- A stale worker
 select throws_ok(format($$ select private.crm_merge_page(%L, %s, 'contacts', '[]', '[]', '{}', null) $$, operation, fence), 'PC007', null, 'a worker of a finished run writes nothing') from run where name = 'fresh';

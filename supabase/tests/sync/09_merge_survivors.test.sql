@@ -161,5 +161,20 @@ select pg_temp.merge('contacts', pg_temp.record('O2', '{"last_name": "Kim", "ema
 select pg_temp.merge('contacts', pg_temp.record('K2', '{}', '{"deleted": true, "merged_into": "K1"}'));
 select is((pg_temp.contact('O2')).id, (pg_temp.contact('K1')).id, 'there it is linked to the survivor from now on');
 
+-- A search that lags behind shows records as they were before the merge.
+create temp table late (place int, id text, what text) on commit drop;
+insert into late values (1, 'H1', 'the one whose record goes on under the new id'), (2, 'H2', 'the one that went into it'), (3, 'X2', 'one that was never seen here');
+select pg_temp.merge('contacts', pg_temp.record('X2', '{}', '{"deleted": true, "merged_into": "H9"}'));
+select is(pg_temp.merge('contacts', pg_temp.record(id, '{"last_name": "Late"}')), 'unchanged=1', 'a late page brings nothing back: ' || what) from late order by place;
+select is(pg_temp.merge('contacts', pg_temp.record('H2', '{"last_name": "Two"}', '{"modified_at": "2098-12-31T00:00:00Z"}')), 'unchanged=1', 'nor does one from before');
+select is((select count(*) from crm_contacts where last_name = 'Late' and workspace_id = (select id from w)), 0::bigint, 'nobody is doubled');
+select ok((select deleted_at is not null from crm_contacts, people where id = people.two), 'who went into another stays gone');
+-- Salesforce can take one that was merged away out of the bin.
+select is(pg_temp.merge('contacts', pg_temp.record('H2', '{"last_name": "Two"}', '{"modified_at": "2099-01-02T00:00:00Z"}')), 'updated=1', 'one that came back after the merge');
+select ok((select deleted_at is null from crm_contacts, people where id = people.two), 'is here again');
+select is(pg_temp.merge('contacts', pg_temp.record('H2', '{}', '{"deleted": true, "merged_into": "H9", "modified_at": "2099-01-03T00:00:00Z"}')), 'deleted=1', 'merged away once more');
+select is(pg_temp.merge('contacts', pg_temp.record('H2', '{"last_name": "Two"}', '{"modified_at": "2099-01-02T00:00:00Z"}')), 'unchanged=1', 'it is not brought back by what was before that');
+select is((select merged_into from links where crm_record_id = 'H2'), 'H9', 'its link knows where it is');
+
 select * from finish();
 rollback;

@@ -123,6 +123,9 @@ select results_eq($$ select detail -> 'at_once', count(*) from crm_audit_log whe
 select is(pg_temp.try_as('member', format('select crm_create_webhook_url(%L)', pg_temp.c('sf'))), 'PC002', 'a member gets none');
 select is(pg_temp.try_as('outsider', format('select crm_create_webhook_url(%L)', pg_temp.c('sf'))), 'PC001', 'a stranger learns nothing');
 select is(pg_temp.try_as('admin', format('select crm_create_webhook_url(%L)', pg_temp.c('hub'))), 'PC004', 'HubSpot has one for all');
+update crm_sync_configs set status = 'disconnected' where id = pg_temp.c('sf');
+select is(pg_temp.try_as('admin', format('select crm_create_webhook_url(%L)', pg_temp.c('sf'))), 'PC005', 'a connection that is disconnected gets no address that nobody answers at');
+update crm_sync_configs set status = 'connected' where id = pg_temp.c('sf');
 
 -- HubSpot signs with the app's client secret.
 delete from vault.secrets where name like 'crm\_hubspot\_client\_secret%';

@@ -76,7 +76,9 @@ type Plays = { [C in Command["do"]]: (stage: Stage, command: Extract<Command, { 
 const PLAYS: Plays = {
   ...DOINGS,
   async undelete(stage, { entity, pick }) {
-    const gone = await stage.crms.salesforce.bin(entity);
+    const live = new Set((await stage.crms.salesforce.list(entity)).map((row) => row.marker));
+    // One that was restored here is there anew: a person who takes the old one out of the bin as well makes a double of it.
+    const gone = (await stage.crms.salesforce.bin(entity)).filter((row) => !live.has(row.marker));
     const one = gone[pick % Math.max(1, gone.length)];
     if (one === undefined) return;
     await stage.crms.salesforce.undelete(entity, one.id);

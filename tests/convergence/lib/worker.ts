@@ -71,21 +71,25 @@ export async function endLease({ sql }: Bed, operation: string): Promise<void> {
      where operation_id = ${operation} and lease_expires_at is not null`;
 }
 
-/** What a merge brings from a CRM is news to the others, never to that CRM. Told only where nobody else was at work: `stirs`. */
+/** What a merge brings from a CRM is news to the others, never to that CRM, but for edits of ours that waited until the CRM took a record out
+ * of its bin. Told only where nobody else was at work: `stirs`. */
 function watched({ bed, config, accuse }: WorkerOptions, stirs: () => number): SyncStore {
   const store = syncStore(bed.db);
-  const latest = async () => {
+  const latest = async (gone: string[]) => {
     const [row] = await bed.sql<{ version: string | null }[]>`
-      select max(version)::text as version from private.crm_outbox where config_id = ${config}`;
+      select max(version)::text as version from private.crm_outbox where config_id = ${config} and record_id <> all (${gone}::uuid[])`;
     return row?.version ?? null;
   };
   return {
     ...store,
     async mergePage(run, page) {
       const stirred = stirs();
-      const before = await latest();
+      const gone = await bed.sql<{ id: string }[]>`
+        select record_id as id from private.crm_record_links where config_id = ${config} and crm_deleted_at is not null`;
+      const ids = gone.map((link) => link.id);
+      const before = await latest(ids);
       const counts = await store.mergePage(run, page);
-      const after = await latest();
+      const after = await latest(ids);
       if (after !== null && after !== before && stirs() === stirred && stirred % 2 === 0)
         accuse(`The merge of ${page.entity} put records into the outbox of the connection that they came from.`);
       return counts;
