@@ -78,7 +78,10 @@ export class Associations {
       if (!known.some((type) => type.typeId === typeId))
         throw invalid(`Association type ${typeId} does not fit ${from} to ${to}`);
     }
-    if (wanted.some((typeId) => PRIMARY.has(typeId))) this.demote(from, fromId, to);
+    // A contact or deal has one primary company; a company may be that of many.
+    if (wanted.some((typeId) => PRIMARY.has(typeId)))
+      if (from === "companies") this.demote(to, toId, from);
+      else this.demote(from, fromId, to);
     this.put(from, fromId, to, toId, wanted);
     this.put(
       to,

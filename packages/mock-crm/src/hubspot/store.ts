@@ -162,6 +162,7 @@ export class HubSpotStore {
       collection.mergedInto.set(record.id, merged.id);
     }
     if (name === "contacts") this.copyPrimaryCompany(merged);
+    if (name === "companies") this.showOnContacts(merged);
     this.tell(collection, "merge", {
       objectId: winner.number,
       primaryObjectId: winner.number,
@@ -208,6 +209,14 @@ export class HubSpotStore {
     const parent = this.associations.parent(company.id) ?? "";
     if (parent === (company.properties.hs_parent_company_id ?? "")) return;
     this.write(companies, company, { hs_parent_company_id: parent });
+  }
+
+  private showOnContacts(company: HubRecord): void {
+    const contacts = this.collection("contacts");
+    for (const { toId } of this.associations.of("companies", company.id, "contacts")) {
+      const contact = contacts.get(toId);
+      if (contact !== undefined) this.copyPrimaryCompany(contact);
+    }
   }
 
   private copyPrimaryCompany(contact: HubRecord): void {

@@ -136,6 +136,19 @@ describe("HubSpot objects", () => {
     expect(companies.results).toHaveLength(2);
   });
 
+  it("shows the company that a merge made on the contacts of both", async () => {
+    const { client } = await hubspot();
+    const { contacts, companies } = client.crm;
+    const [one, other] = (await contacts.basicApi.getPage(2, undefined, ["associatedcompanyid"])).results;
+    const of = (contact: typeof one) => contact?.properties.associatedcompanyid ?? "";
+    expect(of(one)).not.toBe(of(other));
+    const merged = await companies.basicApi.merge({ primaryObjectId: of(one), objectIdToMerge: of(other) });
+    for (const { id } of [one, other].filter((contact) => contact !== undefined)) {
+      const after = await contacts.basicApi.getById(id, ["associatedcompanyid"]);
+      expect(of(after)).toBe(merged.id);
+    }
+  });
+
   it("keeps the history of edited values", async () => {
     const { mock, client } = await hubspot();
     const [contact] = mock.control.list("contacts", 0, 1) as { id: string; properties: { jobtitle: string } }[];
