@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import postgres from "postgres";
+import { findPortBase } from "../scripts/lib/ports.ts";
 import { type Bed, type Provider, withBed } from "./lib/bed.ts";
 import { runFloor } from "./lib/floor.ts";
 import { connectedWorkspace, control, liftCallLimits, timedSync } from "./lib/workspace.ts";
@@ -23,7 +24,7 @@ const { values: options } = parseArgs({
     records: { type: "string", default: "20000" },
     provider: { type: "string", multiple: true, default: [...PROVIDERS] },
     latency: { type: "string", multiple: true },
-    "port-base": { type: "string", default: "56600" },
+    "port-base": { type: "string", default: "16600" },
   },
 });
 const records = Number(options.records);
@@ -85,7 +86,7 @@ function rounded(value: number): number {
 
 for (const provider of PROVIDERS.filter((one) => options.provider.includes(one))) {
   for (const latencyMs of options.latency?.map(Number) ?? LATENCIES[provider]) {
-    const bed = { provider, records, portBase: Number(options["port-base"]) };
+    const bed = { provider, records, portBase: await findPortBase(Number(options["port-base"])) };
     if (!(await withBed(bed, (ready) => measure(ready, provider, latencyMs)))) process.exitCode = 1;
   }
 }
