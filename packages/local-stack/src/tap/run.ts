@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import postgres from "postgres";
 import { messageOf } from "../errors.ts";
 import { judge, parseTap, type TapTest } from "./parse.ts";
@@ -22,7 +23,7 @@ export async function runPgTap(dbUrl: string, files: string[]): Promise<TapResul
 
 async function runFile(dbUrl: string, file: string): Promise<TapResult> {
   const started = performance.now();
-  const text = await readFile(file, "utf8");
+  const text = await scriptOf(file);
   const collected = await collectRows(dbUrl, text);
   const output = parseTap(collected.rows);
   const problems = collected.error ? [collected.error, ...judge(output)] : judge(output);
@@ -34,6 +35,16 @@ async function runFile(dbUrl: string, file: string): Promise<TapResult> {
     problems,
     durationMs: Math.round(performance.now() - started),
   };
+}
+
+const INCLUDE = /^\\ir[ \t]+(\S+)[ \t]*$/gm;
+
+/** The file with what it includes, as psql's \ir does: named from where the file is. */
+async function scriptOf(file: string): Promise<string> {
+  const text = await readFile(file, "utf8");
+  const names = [...text.matchAll(INCLUDE)].map(([, name = ""]) => name);
+  const parts = await Promise.all(names.map((name) => scriptOf(resolve(dirname(file), name))));
+  return text.replace(INCLUDE, () => parts.shift() ?? "");
 }
 
 /** Sends the file as one script and takes the rows as they come, so that an error does not hide what ran before it. */
