@@ -20,6 +20,15 @@ test("a file that passes", async () => {
   expect(result).toMatchObject({ ok: true, planned: 2, problems: [], tests: [{ name: "yes" }, { name: "one" }] });
 });
 
+test("a file includes others, named from where it is, as in psql", async () => {
+  await writeFiles(stack.projectRoot, {
+    "shared/people.psql": `${head} \n\\ir plan.psql\n`,
+    "shared/plan.psql": "select plan(1);",
+  });
+  const result = await run("\\ir shared/people.psql\nselect ok(true, 'after'); select * from finish(); rollback;");
+  expect(result).toMatchObject({ ok: true, planned: 1, tests: [{ name: "after" }] });
+});
+
 test("a failing test is named, with its diagnostics", async () => {
   const result = await run(`${head} select plan(1); select is(1, 2, 'equal'); select * from finish(); rollback;`);
   expect(result).toMatchObject({ ok: false, problems: ["not ok 1 - equal"] });

@@ -1,34 +1,6 @@
 -- Attacks by name, each made as the person who would make it.
 
-begin;
-set local search_path = public, extensions;
-create extension if not exists pgtap with schema extensions;
-
--- Helpers, the same in every file: people are known by a name, and every attempt runs as one of them.
-create function pg_temp.person(name text) returns uuid language sql immutable as $$ select md5(name)::uuid $$;
-create function pg_temp.sign_up(variadic names text[]) returns void language sql as $$
-  insert into auth.users (id, email, aud, role) select md5(n)::uuid, n || '@example.test', 'authenticated', 'authenticated' from unnest(names) n
-$$;
--- Runs a statement as a person (or anon, service_role) and answers with its first value, its row count or its SQLSTATE.
-create function pg_temp.try_as(who text, statement text) returns text language plpgsql as $$
-declare
-  answer text;
-  touched bigint;
-  api_role constant text := case when who in ('anon', 'service_role') then who else 'authenticated' end;
-begin
-  perform set_config('request.jwt.claims', json_build_object('sub', case api_role when 'authenticated' then md5(who)::uuid end, 'role', api_role)::text, true);
-  perform set_config('role', api_role, true);
-  if statement ~* '^\s*(select|with)|returning' then
-    execute statement into answer;
-  else
-    execute statement;
-  end if;
-  get diagnostics touched = row_count;
-  perform set_config('role', 'none', true), set_config('request.jwt.claims', '', true);
-  return coalesce(answer, touched || ' rows');
-exception when others then
-  return sqlstate;
-end $$;
+\ir ../fixtures/people.psql
 
 select no_plan();
 
