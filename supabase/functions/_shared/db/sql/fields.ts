@@ -1,24 +1,13 @@
 import { z } from "zod";
 import type { CrmField, EntityType } from "../../crm/contract.ts";
 import type { Db } from "../types.ts";
+import { dataType } from "./dataType.ts";
 import { json, parseRow } from "./rows.ts";
 
 const fieldRow = z.object({
   name: z.string(),
   label: z.string(),
-  type: z.enum([
-    "string",
-    "number",
-    "boolean",
-    "date",
-    "datetime",
-    "picklist",
-    "array",
-    "object",
-    "email",
-    "phone",
-    "url",
-  ]),
+  type: dataType,
   crm_type: z.string(),
   required: z.boolean(),
   read_only: z.boolean(),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Db } from "../types.ts";
+import { dataType } from "./dataType.ts";
 import { shownMessage } from "./message.ts";
 import { json, parseRow } from "./rows.ts";
 
@@ -9,19 +10,7 @@ const mapping = z.object({
   entity_type: entity,
   crm_field: z.string(),
   app_field: z.string(),
-  data_type: z.enum([
-    "string",
-    "number",
-    "boolean",
-    "date",
-    "datetime",
-    "picklist",
-    "array",
-    "object",
-    "email",
-    "phone",
-    "url",
-  ]),
+  data_type: dataType,
   sync_direction: z.enum(["push", "pull", "bidirectional", "none"]),
   is_required: z.boolean(),
   transform_function: z.string().nullish(),
