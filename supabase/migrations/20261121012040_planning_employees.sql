@@ -87,6 +87,7 @@ comment on function private.apply_person_rules(regclass, text, text) is
 -- Skills of people ---------------------------------------------------------------------------------------------------------
 
 create table public.employee_skills (
+  id uuid primary key default gen_random_uuid(),
   workspace_id uuid not null references public.workspaces (id) on delete cascade,
   employee_id uuid not null,
   skill_key text not null,
@@ -96,7 +97,7 @@ create table public.employee_skills (
   created_by uuid default auth.uid() references auth.users (id) on delete set null,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  primary key (workspace_id, employee_id, skill_key),
+  unique (workspace_id, employee_id, skill_key),
   foreign key (workspace_id, employee_id) references public.employees (workspace_id, id) on delete cascade,
   foreign key (workspace_id, skill_key) references public.skills (workspace_id, key) on update cascade
 );
@@ -126,27 +127,12 @@ end
 $$;
 comment on function private.settle_skill() is 'Resolves the spelling of a skill and keeps one primary skill a person.';
 
-create function private.touch_skill() returns trigger
-language plpgsql set search_path = '' as $$
-begin
-  if new.workspace_id <> old.workspace_id or new.employee_id <> old.employee_id then
-    raise exception 'A skill cannot move to another person.' using errcode = 'PC004';
-  end if;
-  new.created_at := old.created_at;
-  if new.created_by is not null or pg_catalog.pg_trigger_depth() = 1 then
-    new.created_by := old.created_by;
-  end if;
-  new.updated_at := greatest(clock_timestamp(), old.updated_at + interval '1 microsecond');
-  return new;
-end
-$$;
-
 create trigger settle_skill before insert or update of skill_key, is_primary on public.employee_skills
   for each row execute function private.settle_skill();
-create trigger touch_skill before update on public.employee_skills
-  for each row execute function private.touch_skill();
+create trigger touch_record before update on public.employee_skills
+  for each row execute function private.touch_record();
 
 select private.apply_person_rules('public.employee_skills', 'skills of people');
 
-revoke execute on function private.apply_person_rules(regclass, text, text), private.settle_skill(), private.touch_skill()
+revoke execute on function private.apply_person_rules(regclass, text, text), private.settle_skill()
   from public, anon, authenticated, service_role;
