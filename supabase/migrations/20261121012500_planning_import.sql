@@ -6,17 +6,19 @@ create type private.import_line as (line int, target uuid, action text, cells js
 comment on type private.import_line is 'One line of a file: the row it is about (null: a new one), insert, update or unchanged, and [{column, message}] that keep it from being written.';
 
 create function private.import_error(p_column text, p_message text, p_wrong boolean) returns jsonb
-language sql immutable parallel safe set search_path = '' as $$
+language sql stable parallel safe set search_path = '' as $$
   select case when p_wrong then jsonb_build_array(jsonb_build_object('column', p_column, 'message', p_message)) else '[]' end
 $$;
 comment on function private.import_error(text, text, boolean) is 'A list with this error, or an empty one.';
+
+-- Without nested loops from here on: a table that was filled a minute ago has no statistics, and a plan made for few rows takes a minute for 15,000.
 
 -- What a name in a file stands for ------------------------------------------------------------------------------------------
 -- Each is found by what identifies it best; matches counts how many there are, since names may be shared.
 
 create function private.import_employees_named(p_workspace uuid, p_names text[])
 returns table (name text, id uuid, matches bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set enable_nestloop = off set jit = off as $$
   with wanted as (select distinct n.name from unnest(p_names) n (name) where n.name is not null),
   people as (select e.id, e.name, e.email, e.external_id from public.employees e where e.workspace_id = p_workspace and e.deleted_at is null),
   found as (
@@ -43,7 +45,7 @@ comment on function private.import_skills_named(uuid, text[]) is 'Skills by key,
 
 create function private.import_work_named(p_workspace uuid, p_kind text, p_names text[])
 returns table (name text, id uuid, matches bigint)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set enable_nestloop = off set jit = off as $$
   with wanted as (select distinct n.name from unnest(p_names) n (name) where n.name is not null),
   work as (
     select p.id, p.name, null::text as crm_id from public.crm_projects p
@@ -73,21 +75,21 @@ language sql immutable set search_path = '' as $$
 $$;
 
 create function private.import_unknown(p_column text, p_kind text, p_name text, p_matches bigint, p_advice text) returns jsonb
-language sql immutable parallel safe set search_path = '' as $$
+language sql stable parallel safe set search_path = '' as $$
   select private.import_error(p_column, format('There is no %s "%s".', p_kind, p_name), p_name is not null and coalesce(p_matches, 0) = 0)
     || private.import_error(p_column, format('"%s" is the name of %s %ss: %s', p_name, p_matches, p_kind, p_advice), p_matches > 1)
 $$;
 comment on function private.import_unknown(text, text, text, bigint, text) is 'The errors of a name that stands for nothing, or for several.';
 
 create function private.import_twice(p_column text, p_line int, p_first int) returns jsonb
-language sql immutable parallel safe set search_path = '' as $$
+language sql stable parallel safe set search_path = '' as $$
   select private.import_error(p_column, format('This is on line %s already.', p_first), p_first < p_line)
 $$;
 
 -- Plans ---------------------------------------------------------------------------------------------------------------------
 
 create function private.import_plan_employees(p_workspace uuid, p_rows jsonb) returns setof private.import_line
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set enable_nestloop = off set jit = off as $$
   with given as (
     select r.line, r.cells, r.cells ->> 'external_id' as external_id, r.cells ->> 'email' as email,
       r.cells ->> 'team' as team, r.cells ->> 'calendar' as calendar
@@ -133,7 +135,7 @@ $$;
 comment on function private.import_plan_employees(uuid, jsonb) is 'People by external id, else e-mail. Whoever is in neither is new.';
 
 create function private.import_plan_skills(p_workspace uuid, p_rows jsonb) returns setof private.import_line
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set enable_nestloop = off set jit = off as $$
   with given as (
     select r.line, r.cells, r.cells ->> 'employee' as employee, r.cells ->> 'skill' as skill
     from jsonb_to_recordset(p_rows) r (line int, cells jsonb)
@@ -162,7 +164,7 @@ $$;
 comment on function private.import_plan_skills(uuid, jsonb) is 'What people can do, by person and skill.';
 
 create function private.import_plan_allocations(p_workspace uuid, p_rows jsonb) returns setof private.import_line
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set enable_nestloop = off set jit = off as $$
   with given as (
     select r.line, r.cells, r.cells ->> 'employee' as employee, r.cells ->> 'project' as project, r.cells ->> 'deal' as deal,
       (r.cells ->> 'start_date')::date as start_date
@@ -205,7 +207,7 @@ comment on function private.import_plan_allocations(uuid, jsonb) is 'Promised ti
 -- New rows take the defaults of the table for what the file leaves out; known ones keep what they have.
 
 create function private.import_write_employees(p_workspace uuid, p_plan private.import_line[]) returns void
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = '' set enable_nestloop = off set jit = off as $$
 begin
   update public.employees e
   set (name, email, external_id, title, location, team_id, working_calendar_id, fte, employed_from, employed_to, tags, deleted_at)
@@ -226,7 +228,7 @@ end
 $$;
 
 create function private.import_write_skills(p_workspace uuid, p_plan private.import_line[]) returns void
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = '' set enable_nestloop = off set jit = off as $$
 begin
   -- The mark leaves before it arrives: a row may be touched once in a statement.
   update public.employee_skills s set is_primary = false
@@ -249,7 +251,7 @@ end
 $$;
 
 create function private.import_write_allocations(p_workspace uuid, p_plan private.import_line[]) returns void
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = '' set enable_nestloop = off set jit = off as $$
 begin
   update public.employee_allocations a
   set (end_date, percentage, status, note) = (n.end_date, n.percentage, n.status, n.note)
