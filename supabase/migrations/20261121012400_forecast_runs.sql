@@ -50,22 +50,8 @@ create table public.pipeline_forecast_results (
 comment on table public.pipeline_forecast_results is 'What a completed forecast answered, at most 1 MiB. Read only for clients.';
 create index pipeline_forecast_results_workspace_idx on public.pipeline_forecast_results (workspace_id, run_id);
 
-do $$
-declare
-  target text;
-begin
-  foreach target in array array['pipeline_forecast_runs', 'pipeline_forecast_results'] loop
-    execute format('alter table public.%I enable row level security', target);
-    execute format('alter table public.%I force row level security', target);
-    execute format('revoke all on table public.%I from public, anon, authenticated, service_role', target);
-    execute format('grant select on table public.%I to authenticated, service_role', target);
-  end loop;
-end
-$$;
-create policy "Members of a workspace read its forecasts" on public.pipeline_forecast_runs for select to authenticated
-  using (workspace_id = any (array(select private.my_workspace_ids())));
-create policy "Members of a workspace read the results of its forecasts" on public.pipeline_forecast_results for select to authenticated
-  using (workspace_id = any (array(select private.my_workspace_ids())));
+select private.apply_engine_rules('public.pipeline_forecast_runs', 'forecasts');
+select private.apply_engine_rules('public.pipeline_forecast_results', 'results of forecasts');
 
 -- What a worker needs: the inputs, and the lease. Each claim raises the fence; who has an old one writes nothing any more.
 create table private.forecast_state (
@@ -84,6 +70,7 @@ comment on table private.forecast_state is 'The inputs that make a run repeatabl
 create table private.forecast_workspaces (
   workspace_id uuid primary key references public.workspaces (id) on delete cascade,
   next_at timestamptz not null default now(),
+  daily_on date,
   daily_called_at timestamptz,
   availability_called_at timestamptz
 );
