@@ -86,11 +86,10 @@ select private.apply_engine_rules('public.analytics_open_months', 'open months')
 create table public.analytics_state (
   workspace_id uuid primary key references public.workspaces (id) on delete cascade,
   refreshed_at timestamptz,
-  asked_at timestamptz,
   snapshot_day date
 );
 comment on table public.analytics_state is 'When the analytics of a workspace were last refreshed. Read only for clients; analytics_freshness says whether anything waits.';
-comment on column public.analytics_state.asked_at is 'When a person last asked for a refresh.';
+comment on column public.analytics_state.refreshed_at is 'What was committed before then counts, but for deals that still wait.';
 comment on column public.analytics_state.snapshot_day is 'The day of the last snapshot, in the time zone of the workspace.';
 select private.apply_engine_rules('public.analytics_state', 'refreshes');
 
@@ -331,6 +330,7 @@ $$;
 create function private.refresh_workspace(p_workspace uuid, p_limit int) returns int
 language plpgsql set search_path = '' as $$
 declare
+  v_started constant timestamptz := clock_timestamp();
   v_deals uuid[];
 begin
   if not pg_try_advisory_xact_lock(hashtextextended('analytics:' || p_workspace, 0)) then
@@ -346,8 +346,125 @@ begin
   if v_deals is not null then
     perform private.refresh_deals(p_workspace, v_deals);
   end if;
-  insert into public.analytics_state as s (workspace_id, refreshed_at) values (p_workspace, clock_timestamp())
+  perform private.learn_stage_rates(p_workspace);
+  insert into public.analytics_state as s (workspace_id, refreshed_at) values (p_workspace, v_started)
   on conflict (workspace_id) do update set refreshed_at = excluded.refreshed_at;
   return coalesce(cardinality(v_deals), 0);
 end
 $$;
+
+-- Each minute. Workspaces take turns, the one that waits longest first; what one of them cannot stomach holds no other up.
+create function private.refresh_queued(p_seconds int default 20, p_limit int default 5000) returns int
+language plpgsql set search_path = '' as $$
+declare
+  v_until constant timestamptz := clock_timestamp() + make_interval(secs => p_seconds);
+  v_workspace uuid;
+  v_seen int;
+  v_before int;
+  v_total int := 0;
+begin
+  loop
+    v_before := v_total;
+    for v_workspace in select q.workspace_id from private.analytics_queue q group by q.workspace_id order by min(q.id) loop
+      begin
+        v_seen := private.refresh_workspace(v_workspace, p_limit);
+        v_total := v_total + coalesce(v_seen, 0);
+      exception when others then
+        raise warning 'The analytics of workspace % were not refreshed: % (%)', v_workspace, sqlerrm, sqlstate;
+      end;
+      exit when clock_timestamp() >= v_until;
+    end loop;
+    exit when v_total = v_before or clock_timestamp() >= v_until;
+  end loop;
+  return v_total;
+end
+$$;
+comment on function private.refresh_queued(int, int) is 'Works the queue off for so many seconds and answers how many deals were looked at.';
+
+-- For an operator: everything of a workspace is counted anew, should a total ever be in doubt.
+create function private.rebuild_analytics(p_workspace uuid) returns int
+language plpgsql set search_path = '' as $$
+declare
+  v_seen int;
+  v_total int := 0;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('analytics:' || p_workspace, 0));
+  delete from public.analytics_stage_visits t where t.workspace_id = p_workspace;
+  delete from public.analytics_deals t where t.workspace_id = p_workspace;
+  delete from public.analytics_stage_months t where t.workspace_id = p_workspace;
+  delete from public.analytics_stage_days t where t.workspace_id = p_workspace;
+  delete from public.analytics_stage_closings t where t.workspace_id = p_workspace;
+  delete from public.analytics_outcome_months t where t.workspace_id = p_workspace;
+  delete from public.analytics_open_months t where t.workspace_id = p_workspace;
+  insert into private.analytics_queue (workspace_id) values (p_workspace);
+  loop
+    v_seen := private.refresh_workspace(p_workspace, 20000);
+    v_total := v_total + v_seen;
+    exit when v_seen = 0;
+  end loop;
+  return v_total;
+end
+$$;
+comment on function private.rebuild_analytics(uuid) is 'Counts the analytics of a workspace from scratch and answers how many deals there are.';
+
+-- Definer: facts and totals are written by nobody else; it checks the membership.
+create function public.refresh_analytics(workspace_id uuid) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_deals int;
+begin
+  perform private.require_role(refresh_analytics.workspace_id, 'member');
+  v_deals := private.refresh_workspace(refresh_analytics.workspace_id, 5000);
+  if v_deals is null then
+    raise exception 'The analytics of this workspace are being refreshed just now.' using errcode = 'PC008',
+      hint = 'Read them again in a few seconds.';
+  end if;
+  return (
+    select jsonb_build_object('refreshed_at', s.refreshed_at, 'deals', v_deals,
+      'more', exists (select from private.analytics_queue q where q.workspace_id = s.workspace_id))
+    from public.analytics_state s where s.workspace_id = refresh_analytics.workspace_id);
+end
+$$;
+comment on function public.refresh_analytics(uuid) is
+  'Brings the analytics of a workspace up to date now rather than within the minute: 5,000 changed deals at a time, more says that some are left. PC008 while they are being refreshed anyway.';
+
+-- Freshness --------------------------------------------------------------------------------------------------------------
+
+-- Definer: what waits is internal, how much of it is not. Members see their own workspaces', the secret key all.
+create function private.analytics_waiting()
+returns table (workspace_id uuid, queued bigint, since timestamptz)
+language sql stable security definer set search_path = '' as $$
+  select w.id, q.queued, q.since
+  from public.workspaces w
+  cross join lateral (
+    select count(*) as queued, min(n.queued_at) as since
+    from (select x.queued_at from private.analytics_queue x where x.workspace_id = w.id order by x.id limit 100000) n
+  ) q
+  where w.id = any (array(select private.my_workspace_ids())) or (select auth.role()) = 'service_role'
+$$;
+comment on function private.analytics_waiting() is 'Changes per workspace that the analytics do not show yet, counted up to 100,000; of the caller''s workspaces only.';
+
+create view public.analytics_freshness with (security_invoker = true) as
+select w.id as workspace_id, s.refreshed_at, coalesce(q.queued, 0) as queued,
+  coalesce(greatest(extract(epoch from now() - q.since), 0), 0)::int as seconds_behind, s.snapshot_day
+from public.workspaces w
+left join public.analytics_state s on s.workspace_id = w.id
+left join private.analytics_waiting() q on q.workspace_id = w.id;
+comment on view public.analytics_freshness is 'How up to date the analytics of a workspace are.';
+comment on column public.analytics_freshness.refreshed_at is 'The last refresh that had something to do; null before the first.';
+comment on column public.analytics_freshness.queued is 'Changes that are not counted yet, up to 100,000. A deal that changed twice is two.';
+comment on column public.analytics_freshness.seconds_behind is 'How long the oldest of them has waited; 0: all is counted.';
+revoke all on table public.analytics_freshness from public, anon, authenticated, service_role;
+grant select on table public.analytics_freshness to authenticated, service_role;
+
+revoke execute on function private.stage_months_of(uuid, uuid[]), private.stage_days_of(uuid, uuid[]), private.stage_closings_of(uuid, uuid[]),
+  private.outcome_months_of(uuid, uuid[]), private.open_months_of(uuid, uuid[]),
+  private.move_stage_months(uuid, uuid[], public.analytics_stage_months[]), private.move_stage_days(uuid, uuid[], public.analytics_stage_days[]),
+  private.move_stage_closings(uuid, uuid[], public.analytics_stage_closings[]), private.move_outcome_months(uuid, uuid[], public.analytics_outcome_months[]),
+  private.move_open_months(uuid, uuid[], public.analytics_open_months[]), private.store_deal_facts(uuid, uuid[]), private.refresh_deals(uuid, uuid[]),
+  private.take_queued_deals(uuid, int), private.refresh_workspace(uuid, int), private.refresh_queued(int, int), private.rebuild_analytics(uuid)
+  from public, anon, authenticated, service_role;
+revoke execute on function public.refresh_analytics(uuid), private.analytics_waiting() from public, anon, authenticated, service_role;
+grant execute on function public.refresh_analytics(uuid), private.analytics_waiting() to authenticated, service_role;
+
+select cron.schedule('analytics-refresh', '* * * * *', 'select private.refresh_queued()');
