@@ -30,7 +30,7 @@ create table public.pipeline_targets (
   updated_at timestamptz not null default now(),
   check (extract(day from period_start) = 1),
   unique nulls not distinct (workspace_id, period, period_start, owner_id, currency),
-  foreign key (workspace_id, owner_id) references public.workspace_members (workspace_id, user_id) on delete cascade (owner_id)
+  foreign key (workspace_id, owner_id) references public.workspace_members (workspace_id, user_id) on delete cascade
 );
 comment on table public.pipeline_targets is 'What is to be won in a month, quarter or year, by the workspace or by one member. Admins write them.';
 comment on column public.pipeline_targets.period_start is 'The first of a month; a fiscal year or quarter may begin in any.';
@@ -40,17 +40,4 @@ create index pipeline_targets_owner_idx on public.pipeline_targets (workspace_id
 create trigger set_updated_at before update on public.pipeline_targets
   for each row execute function private.set_updated_at();
 
-alter table public.pipeline_targets enable row level security;
-alter table public.pipeline_targets force row level security;
-revoke all on table public.pipeline_targets from public, anon, authenticated, service_role;
-grant select, insert, update, delete on table public.pipeline_targets to authenticated, service_role;
-
-create policy "Members of a workspace read its targets" on public.pipeline_targets for select to authenticated
-  using (workspace_id = any (array(select private.my_workspace_ids())));
-create policy "Admins set targets" on public.pipeline_targets for insert to authenticated
-  with check (workspace_id = any (array(select private.my_workspace_ids('admin'))));
-create policy "Admins edit targets" on public.pipeline_targets for update to authenticated
-  using (workspace_id = any (array(select private.my_workspace_ids('admin'))))
-  with check (workspace_id = any (array(select private.my_workspace_ids('admin'))));
-create policy "Admins delete targets" on public.pipeline_targets for delete to authenticated
-  using (workspace_id = any (array(select private.my_workspace_ids('admin'))));
+select private.apply_settings_rules('public.pipeline_targets', 'targets');

@@ -241,10 +241,12 @@ $$;
 
 -- Free hours by week of people with the same skills, added up: two thousand people are a few hundred rows.
 create function private.forecast_supply(p_workspace uuid, p_from date, p_weeks int) returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
+begin
+  return (
   with profile as (
     select s.employee_id, jsonb_agg(jsonb_build_object('skill', s.skill_key, 'category', k.category, 'level', s.level, 'primary', s.is_primary)
       order by s.is_primary desc, s.skill_key) as skills
@@ -265,7 +267,8 @@ as $$
       'hours', jsonb_agg(round(f.hours::numeric, 4) order by f.week)) as line
     from free f
     group by f.skills
-  ) g
+  ) g);
+end
 $$;
 
 -- All together -----------------------------------------------------------------------------------------------------------
