@@ -273,7 +273,7 @@ $$;
 
 -- All together -----------------------------------------------------------------------------------------------------------
 
--- p_ask: {as_of, grain, periods, pipeline_project_ids, scenario_ids, scenario_statuses, work, timing, new_business}. Stable, so
+-- p_ask: {as_of, grain, periods (left out: as far as the scenarios look), pipeline_project_ids, scenario_ids, scenario_statuses, work, timing, new_business}. Stable, so
 -- that everything is read from the snapshot of one statement.
 create function private.forecast_inputs(p_workspace uuid, p_actor uuid, p_ask jsonb) returns jsonb
 language plpgsql
@@ -283,7 +283,8 @@ as $$
 declare
   v_as_of constant date := coalesce((p_ask ->> 'as_of')::date, private.workspace_today(p_workspace));
   v_from constant date := date_trunc(p_ask ->> 'grain', v_as_of::timestamp)::date;
-  v_months constant int := case p_ask ->> 'grain' when 'month' then (p_ask ->> 'periods')::int else ceil((p_ask ->> 'periods')::int / 4.345) end;
+  v_periods constant int := (p_ask ->> 'periods')::int;
+  v_months int := case p_ask ->> 'grain' when 'month' then v_periods else ceil(v_periods / 4.345) end;
   v_asked uuid[] := (select array_agg(distinct i::uuid order by i::uuid) from jsonb_array_elements_text(p_ask -> 'pipeline_project_ids') i);
   v_scenario_ids uuid[];
   v_scenarios jsonb := '[]';
@@ -311,6 +312,7 @@ begin
   if v_scenario_ids is not null then
     v_scenarios := private.forecast_scenarios(p_workspace, v_scenario_ids);
   end if;
+  v_months := coalesce(v_months, (select max((s ->> 'forecast_months')::int) from jsonb_array_elements(v_scenarios) s), 12);
   -- Scenarios about named deals are compared over those; one about all open deals needs all of them.
   if v_asked is null and p_ask ? 'scenario_ids' and not v_scenarios @> '[{"deal_ids": []}]' then
     v_asked := (select array_agg(distinct i::uuid) from jsonb_array_elements(v_scenarios) s, jsonb_array_elements_text(s -> 'deal_ids') i);
@@ -330,8 +332,8 @@ begin
       then jsonb_build_object('new_business', private.forecast_new_business(p_workspace, v_as_of, v_months)) else '{}' end
     || case when (p_ask ->> 'work')::boolean
       then jsonb_build_object('demands', private.forecast_demands(p_workspace, v_deals),
-        'calendar', private.forecast_calendar(p_workspace, v_from - 1100, v_from + 7 * (p_ask ->> 'periods')::int + 400),
-        'supply', private.forecast_supply(p_workspace, v_from, (p_ask ->> 'periods')::int)) else '{}' end;
+        'calendar', private.forecast_calendar(p_workspace, v_from - 1100, v_from + 7 * v_periods + 400),
+        'supply', private.forecast_supply(p_workspace, v_from, v_periods)) else '{}' end;
 end
 $$;
 

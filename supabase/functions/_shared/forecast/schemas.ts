@@ -34,7 +34,9 @@ const drawing = {
 /** Whether the answer waits for the result, as far as the calculation is small enough. */
 const waiting = { wait: z.boolean().default(true) };
 
-const horizon = (grain: "month" | "week", periods: number) => periods <= MAX_PERIODS[grain];
+/** null: as far as the scenario looks, else twelve months. */
+const periods = z.int().min(1).max(MAX_PERIODS.week).nullable().default(null);
+const horizon = (grain: "month" | "week", count: number | null) => (count ?? 1) <= MAX_PERIODS[grain];
 const tooFar = { path: ["periods"], error: "A forecast covers 1 to 60 months or 1 to 260 weeks." };
 
 export const forecastInput = z
@@ -43,12 +45,12 @@ export const forecastInput = z
     ...drawing,
     ...waiting,
     grain: z.enum(["month", "week"]).default("month"),
-    periods: z.int().min(1).max(MAX_PERIODS.week).default(12),
+    periods,
     scenario_id: z.uuid().nullable().default(null),
     pipeline_project_ids: ids.nullable().default(null),
     conversion_rates: rates.default({}),
   })
-  .refine(({ grain, periods }) => horizon(grain, periods), tooFar);
+  .refine((input) => horizon(input.grain, input.periods), tooFar);
 
 export const whatIfInput = z
   .strictObject({
@@ -56,7 +58,7 @@ export const whatIfInput = z
     ...drawing,
     ...waiting,
     grain: z.enum(["month", "week"]).default("month"),
-    periods: z.int().min(1).max(MAX_PERIODS.week).default(12),
+    periods,
     pipeline_project_ids: ids.nullable().default(null),
     conversion_scenarios: z
       .array(z.strictObject({ name: z.string().trim().min(1).max(255), conversion_rates: rates }))
@@ -68,7 +70,7 @@ export const whatIfInput = z
     /** What the others are compared with: the pipeline as it is, or the first of the list. */
     compare_with: z.enum(["pipeline", "first"]).default("pipeline"),
   })
-  .refine(({ grain, periods }) => horizon(grain, periods), tooFar)
+  .refine((input) => horizon(input.grain, input.periods), tooFar)
   .refine((input) => (input.conversion_scenarios === null) !== (input.scenario_ids === null), {
     path: ["conversion_scenarios"],
     error: "Give conversion_scenarios or scenario_ids, one of them.",

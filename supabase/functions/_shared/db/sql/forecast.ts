@@ -126,7 +126,10 @@ const inputs = z.object({
     .optional(),
   demands: z.array(demand).optional(),
   calendar: z
-    .object({ hours: z.array(z.number()).length(7), holidays: z.array(z.object({ day: z.string(), share: z.number() })) })
+    .object({
+      hours: z.array(z.number()).length(7),
+      holidays: z.array(z.object({ day: z.string(), share: z.number() })),
+    })
     .optional(),
   supply: z.array(supply).optional(),
 });
@@ -143,7 +146,7 @@ export type InputSupply = z.infer<typeof supply>;
 export interface InputsAsk {
   as_of?: string;
   grain: "month" | "week";
-  periods: number;
+  periods?: number;
   pipeline_project_ids?: readonly string[];
   scenario_ids?: readonly string[];
   scenario_statuses?: readonly string[];
@@ -158,10 +161,11 @@ export async function readInputs(
   actor: string | null,
   ask: InputsAsk,
 ): Promise<ForecastInputs> {
-  const rows = await db.query(
-    "select private.forecast_inputs($1::uuid, $2::uuid, $3::text::jsonb) as inputs",
-    [workspace, actor, json(ask)],
-  );
+  const rows = await db.query("select private.forecast_inputs($1::uuid, $2::uuid, $3::text::jsonb) as inputs", [
+    workspace,
+    actor,
+    json(ask),
+  ]);
   return parseOne(z.object({ inputs }), rows, "forecast_inputs").inputs;
 }
 
@@ -272,10 +276,12 @@ export async function finishRun(db: Db, run: HeldRun, result: object, progress: 
 }
 
 export async function failRun(db: Db, run: HeldRun, code: string, message: string): Promise<boolean> {
-  const rows = await db.query(
-    "select private.forecast_fail($1::uuid, $2::text::bigint, $3::text, $4::text) as held",
-    [run.id, run.fence, code, message],
-  );
+  const rows = await db.query("select private.forecast_fail($1::uuid, $2::text::bigint, $3::text, $4::text) as held", [
+    run.id,
+    run.fence,
+    code,
+    message,
+  ]);
   return parseOne(held, rows, "forecast_fail").held;
 }
 
