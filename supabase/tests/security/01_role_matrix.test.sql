@@ -13,7 +13,8 @@ insert into rule values
   ('crm_sync_configs', 'connection'), ('crm_field_mappings', 'settings'), ('crm_stage_mappings', 'settings'), ('crm_available_fields', 'log'),
   ('planning_settings', 'connection'), ('skills', 'settings'), ('skill_aliases', 'settings'), ('teams', 'settings'), ('working_calendars', 'settings'),
   ('calendar_holidays', 'settings'), ('employee_time_off', 'private record'),
-  ('crm_sync_operations', 'log'), ('crm_sync_logs', 'log'), ('crm_sync_errors', 'log'), ('crm_sync_conflicts', 'log'), ('crm_audit_log', 'admin log');
+  ('crm_sync_operations', 'log'), ('crm_sync_logs', 'log'), ('crm_sync_errors', 'log'), ('crm_sync_conflicts', 'log'), ('crm_audit_log', 'admin log'),
+  ('conversion_templates', 'settings');
 
 create temp table allowed (rule text, verb text, roles text[]) on commit drop;
 insert into allowed values
@@ -37,7 +38,9 @@ insert into word values
   ('pipeline_stages', 'key', '''matrix'''), ('skill_aliases', 'alias', '''grid'''), ('workspaces', 'slug', '''matrix'''), ('crm_contacts', 'first_name', '''matrix'''),
   ('crm_notes', 'related_to_id', '(select c.id from public.crm_companies c join w on w.id = c.workspace_id limit 1)'),
   ('workspace_invitations', 'email', '''matrix@example.test'''), ('crm_field_mappings', 'app_field', '''custom_fields.matrix'''),
-  ('crm_sync_operations', 'entities', '''{accounts}'''), ('crm_sync_configs', 'oauth_instance_url', '''https://matrix.example'''), ('crm_sync_conflicts', 'conflicting_fields', '''{name}''');
+  ('crm_sync_operations', 'entities', '''{accounts}'''), ('crm_sync_configs', 'oauth_instance_url', '''https://matrix.example'''), ('crm_sync_conflicts', 'conflicting_fields', '''{name}'''),
+  ('conversion_templates', 'workspace_id', 'null'), ('pipeline_scenarios', 'name', 'gen_random_uuid()::text'),
+  ('pipeline_scenario_edits', 'kind', '''drop_deal'''), ('pipeline_scenario_edits', 'pipeline_project_id', 'null');
 
 -- The people, and one workspace with a row of each table by each of them --------------------------------------------------
 
