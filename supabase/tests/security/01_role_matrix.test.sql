@@ -16,6 +16,7 @@ insert into rule values
   ('crm_sync_operations', 'log'), ('crm_sync_logs', 'log'), ('crm_sync_errors', 'log'), ('crm_sync_conflicts', 'log'), ('crm_audit_log', 'admin log'),
   ('conversion_templates', 'settings');
 insert into rule values ('pipeline_targets', 'settings');
+insert into rule select t, 'log' from unnest('{pipeline_availability,pipeline_forecast_runs,pipeline_forecast_results,pipeline_forecast_points}'::text[]) t;
 insert into rule select t, 'log' from unnest('{pipeline_date_history,analytics_deals,analytics_stage_visits,analytics_stage_months,analytics_stage_days,analytics_stage_closings,analytics_outcome_months,analytics_open_months,analytics_state,analytics_stage_rates,pipeline_snapshots}'::text[]) t;
 
 create temp table allowed (rule text, verb text, roles text[]) on commit drop;
@@ -43,6 +44,7 @@ insert into word values
   ('crm_sync_operations', 'entities', '''{accounts}'''), ('crm_sync_configs', 'oauth_instance_url', '''https://matrix.example'''), ('crm_sync_conflicts', 'conflicting_fields', '''{name}'''),
   ('conversion_templates', 'workspace_id', 'null'), ('pipeline_scenarios', 'name', 'gen_random_uuid()::text'),
   ('pipeline_scenario_edits', 'kind', '''drop_deal'''), ('pipeline_scenario_edits', 'pipeline_project_id', 'null');
+insert into word values ('pipeline_forecast_points', 'currency', '''USD''');
 insert into word values ('pipeline_targets', 'currency', '''USD''');
 
 -- The people, and one workspace with a row of each table by each of them --------------------------------------------------
