@@ -4,6 +4,49 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   public: {
     Tables: {
+      calendar_holidays: {
+        Row: {
+          calendar_id: string;
+          created_at: string;
+          day: string;
+          name: string | null;
+          share: number;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          calendar_id: string;
+          created_at?: string;
+          day: string;
+          name?: string | null;
+          share?: number;
+          workspace_id: string;
+        };
+        Update: {
+          calendar_id?: string;
+          created_at?: string;
+          day?: string;
+          name?: string | null;
+          share?: number;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "calendar_holidays_workspace_id_calendar_id_fkey";
+            columns: ["workspace_id", "calendar_id"];
+            isOneToOne: false;
+            referencedRelation: "working_calendars";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "calendar_holidays_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       crm_activities: {
         Row: {
           activity_type: string;
@@ -1666,6 +1709,331 @@ export type Database = {
           },
         ];
       };
+      employee_allocations: {
+        Row: {
+          created_at: string;
+          created_by: string | null;
+          crm_project_id: string | null;
+          demand_id: string | null;
+          employee_id: string;
+          end_date: string | null;
+          id: string;
+          note: string | null;
+          percentage: number;
+          pipeline_project_id: string | null;
+          start_date: string;
+          status: string;
+          updated_at: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          created_by?: string | null;
+          crm_project_id?: string | null;
+          demand_id?: string | null;
+          employee_id: string;
+          end_date?: string | null;
+          id?: string;
+          note?: string | null;
+          percentage?: number;
+          pipeline_project_id?: string | null;
+          start_date: string;
+          status?: string;
+          updated_at?: string;
+          workspace_id: string;
+        };
+        Update: {
+          created_at?: string;
+          created_by?: string | null;
+          crm_project_id?: string | null;
+          demand_id?: string | null;
+          employee_id?: string;
+          end_date?: string | null;
+          id?: string;
+          note?: string | null;
+          percentage?: number;
+          pipeline_project_id?: string | null;
+          start_date?: string;
+          status?: string;
+          updated_at?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "employee_allocations_workspace_id_crm_project_id_fkey";
+            columns: ["workspace_id", "crm_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_projects";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_demand_id_fkey";
+            columns: ["workspace_id", "demand_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_resource_demands";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_employee_id_fkey";
+            columns: ["workspace_id", "employee_id"];
+            isOneToOne: false;
+            referencedRelation: "employees";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "opportunity_id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_opportunities";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_projects";
+            referencedColumns: ["workspace_id", "id"];
+          },
+        ];
+      };
+      employee_skills: {
+        Row: {
+          created_at: string;
+          created_by: string | null;
+          employee_id: string;
+          id: string;
+          is_primary: boolean | null;
+          level: string | null;
+          skill_key: string;
+          updated_at: string;
+          workspace_id: string;
+          years: number | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          created_by?: string | null;
+          employee_id: string;
+          id?: string;
+          is_primary?: boolean | null;
+          level?: string | null;
+          skill_key: string;
+          updated_at?: string;
+          workspace_id: string;
+          years?: number | null;
+        };
+        Update: {
+          created_at?: string;
+          created_by?: string | null;
+          employee_id?: string;
+          id?: string;
+          is_primary?: boolean | null;
+          level?: string | null;
+          skill_key?: string;
+          updated_at?: string;
+          workspace_id?: string;
+          years?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "employee_skills_workspace_id_employee_id_fkey";
+            columns: ["workspace_id", "employee_id"];
+            isOneToOne: false;
+            referencedRelation: "employees";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employee_skills_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "employee_skills_workspace_id_skill_key_fkey";
+            columns: ["workspace_id", "skill_key"];
+            isOneToOne: false;
+            referencedRelation: "skills";
+            referencedColumns: ["workspace_id", "key"];
+          },
+        ];
+      };
+      employee_time_off: {
+        Row: {
+          created_at: string;
+          created_by: string | null;
+          employee_id: string;
+          end_date: string;
+          id: string;
+          kind: string;
+          note: string | null;
+          share: number;
+          start_date: string;
+          updated_at: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          created_by?: string | null;
+          employee_id: string;
+          end_date: string;
+          id?: string;
+          kind?: string;
+          note?: string | null;
+          share?: number;
+          start_date: string;
+          updated_at?: string;
+          workspace_id: string;
+        };
+        Update: {
+          created_at?: string;
+          created_by?: string | null;
+          employee_id?: string;
+          end_date?: string;
+          id?: string;
+          kind?: string;
+          note?: string | null;
+          share?: number;
+          start_date?: string;
+          updated_at?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "employee_time_off_workspace_id_employee_id_fkey";
+            columns: ["workspace_id", "employee_id"];
+            isOneToOne: false;
+            referencedRelation: "employees";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employee_time_off_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      employees: {
+        Row: {
+          created_at: string;
+          created_by: string | null;
+          custom_fields: NonNullable<Json>;
+          deleted_at: string | null;
+          email: string | null;
+          employed_from: string;
+          employed_to: string | null;
+          external_id: string | null;
+          fte: number;
+          id: string;
+          location: string | null;
+          name: string;
+          tags: NonNullable<Json>;
+          team_id: string | null;
+          title: string | null;
+          updated_at: string;
+          user_id: string | null;
+          working_calendar_id: string | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          created_by?: string | null;
+          custom_fields?: NonNullable<Json>;
+          deleted_at?: string | null;
+          email?: string | null;
+          employed_from?: string;
+          employed_to?: string | null;
+          external_id?: string | null;
+          fte?: number;
+          id?: string;
+          location?: string | null;
+          name: string;
+          tags?: NonNullable<Json>;
+          team_id?: string | null;
+          title?: string | null;
+          updated_at?: string;
+          user_id?: string | null;
+          working_calendar_id?: string | null;
+          workspace_id: string;
+        };
+        Update: {
+          created_at?: string;
+          created_by?: string | null;
+          custom_fields?: NonNullable<Json>;
+          deleted_at?: string | null;
+          email?: string | null;
+          employed_from?: string;
+          employed_to?: string | null;
+          external_id?: string | null;
+          fte?: number;
+          id?: string;
+          location?: string | null;
+          name?: string;
+          tags?: NonNullable<Json>;
+          team_id?: string | null;
+          title?: string | null;
+          updated_at?: string;
+          user_id?: string | null;
+          working_calendar_id?: string | null;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "employees_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "employees_workspace_id_team_id_fkey";
+            columns: ["workspace_id", "team_id"];
+            isOneToOne: false;
+            referencedRelation: "teams";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employees_workspace_id_user_id_fkey";
+            columns: ["workspace_id", "user_id"];
+            isOneToOne: false;
+            referencedRelation: "workspace_members";
+            referencedColumns: ["workspace_id", "user_id"];
+          },
+          {
+            foreignKeyName: "employees_workspace_id_working_calendar_id_fkey";
+            columns: ["workspace_id", "working_calendar_id"];
+            isOneToOne: false;
+            referencedRelation: "working_calendars";
+            referencedColumns: ["workspace_id", "id"];
+          },
+        ];
+      };
       pipeline_projects: {
         Row: {
           actual_close_date: string | null;
@@ -1841,9 +2209,12 @@ export type Database = {
           hourly_rate: number | null;
           id: string;
           is_critical: boolean;
+          level: string | null;
           pipeline_project_id: string;
+          priority: number;
           required_count: number;
           skill_category: string;
+          skill_key: string | null;
           start_date: string | null;
           updated_at: string;
           workspace_id: string;
@@ -1859,9 +2230,12 @@ export type Database = {
           hourly_rate?: number | null;
           id?: string;
           is_critical?: boolean;
+          level?: never;
           pipeline_project_id: string;
+          priority?: number;
           required_count?: number;
           skill_category: string;
+          skill_key?: string | null;
           start_date?: string | null;
           updated_at?: string;
           workspace_id: string;
@@ -1876,9 +2250,12 @@ export type Database = {
           hourly_rate?: number | null;
           id?: string;
           is_critical?: boolean;
+          level?: never;
           pipeline_project_id?: string;
+          priority?: number;
           required_count?: number;
           skill_category?: string;
+          skill_key?: string | null;
           start_date?: string | null;
           updated_at?: string;
           workspace_id?: string;
@@ -1918,6 +2295,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "pipeline_projects";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_resource_demands_workspace_id_skill_key_fkey";
+            columns: ["workspace_id", "skill_key"];
+            isOneToOne: false;
+            referencedRelation: "skills";
+            referencedColumns: ["workspace_id", "key"];
           },
         ];
       };
@@ -2029,6 +2413,233 @@ export type Database = {
         Relationships: [
           {
             foreignKeyName: "pipeline_stages_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      planning_settings: {
+        Row: {
+          client_correlation: number;
+          commit_from: number;
+          confidence_threshold: number;
+          created_at: string;
+          default_calendar_id: string;
+          exchange_rates: NonNullable<Json>;
+          fiscal_year_start_month: number;
+          hiring_availability: number;
+          hiring_lead_weeks: number;
+          hiring_min_weeks: number;
+          min_deals: number;
+          prior_weight: number;
+          reporting_currency: string | null;
+          size_bands: number[];
+          template_key: string | null;
+          trust_deals: boolean;
+          updated_at: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          client_correlation?: number;
+          commit_from?: number;
+          confidence_threshold?: number;
+          created_at?: string;
+          default_calendar_id: string;
+          exchange_rates?: NonNullable<Json>;
+          fiscal_year_start_month?: number;
+          hiring_availability?: number;
+          hiring_lead_weeks?: number;
+          hiring_min_weeks?: number;
+          min_deals?: number;
+          prior_weight?: number;
+          reporting_currency?: string | null;
+          size_bands?: number[];
+          template_key?: string | null;
+          trust_deals?: boolean;
+          updated_at?: string;
+          workspace_id: string;
+        };
+        Update: {
+          client_correlation?: number;
+          commit_from?: number;
+          confidence_threshold?: number;
+          created_at?: string;
+          default_calendar_id?: string;
+          exchange_rates?: NonNullable<Json>;
+          fiscal_year_start_month?: number;
+          hiring_availability?: number;
+          hiring_lead_weeks?: number;
+          hiring_min_weeks?: number;
+          min_deals?: number;
+          prior_weight?: number;
+          reporting_currency?: string | null;
+          size_bands?: number[];
+          template_key?: string | null;
+          trust_deals?: boolean;
+          updated_at?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "planning_settings_workspace_id_default_calendar_id_fkey";
+            columns: ["workspace_id", "default_calendar_id"];
+            isOneToOne: false;
+            referencedRelation: "working_calendars";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "planning_settings_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: true;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      skill_aliases: {
+        Row: {
+          alias: string;
+          created_at: string;
+          skill_key: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          alias: string;
+          created_at?: string;
+          skill_key: string;
+          workspace_id: string;
+        };
+        Update: {
+          alias?: string;
+          created_at?: string;
+          skill_key?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "skill_aliases_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "skill_aliases_workspace_id_skill_key_fkey";
+            columns: ["workspace_id", "skill_key"];
+            isOneToOne: false;
+            referencedRelation: "skills";
+            referencedColumns: ["workspace_id", "key"];
+          },
+        ];
+      };
+      skills: {
+        Row: {
+          archived_at: string | null;
+          category: string;
+          created_at: string;
+          description: string | null;
+          key: string;
+          label: string;
+          updated_at: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          archived_at?: string | null;
+          category?: string;
+          created_at?: string;
+          description?: string | null;
+          key: string;
+          label: string;
+          updated_at?: string;
+          workspace_id: string;
+        };
+        Update: {
+          archived_at?: string | null;
+          category?: string;
+          created_at?: string;
+          description?: string | null;
+          key?: string;
+          label?: string;
+          updated_at?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "skills_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      teams: {
+        Row: {
+          created_at: string;
+          id: string;
+          name: string;
+          updated_at: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          id?: string;
+          name: string;
+          updated_at?: string;
+          workspace_id: string;
+        };
+        Update: {
+          created_at?: string;
+          id?: string;
+          name?: string;
+          updated_at?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "teams_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      working_calendars: {
+        Row: {
+          created_at: string;
+          hours: number[];
+          id: string;
+          name: string;
+          updated_at: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          hours?: number[];
+          id?: string;
+          name: string;
+          updated_at?: string;
+          workspace_id: string;
+        };
+        Update: {
+          created_at?: string;
+          hours?: number[];
+          id?: string;
+          name?: string;
+          updated_at?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "working_calendars_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "workspaces";
