@@ -157,7 +157,7 @@ begin
   limit 1;
   if v_place is not null then
     raise exception 'Line % of resource_demand %.', v_place,
-      coalesce(format('has no field "%s" that could be written', v_unknown), 'is not an object of fields')
+      coalesce('has no field "' || v_unknown || '" that could be written', 'is not an object of fields')
       using errcode = 'PC004', hint = format('resource_demand.%s', v_place - 1) || coalesce('.' || v_unknown, '');
   end if;
   return query
@@ -368,7 +368,7 @@ begin
       and (p.board_position, p.created_at, p.id) > (v_before.board_position, v_before.created_at, v_before.id)
     order by p.board_position, p.created_at, p.id
     limit 1;
-    if v_before.board_position is not null and (v_next is null or v_next - v_before.board_position between 1e-6 and 1e15) then
+    if v_before.board_position between -1e9 and 1e9 and (v_next is null or v_next - v_before.board_position between 1e-6 and 1e9) then
       return coalesce((v_before.board_position + v_next) / 2, v_before.board_position + 1);
     end if;
     -- Between these two there is no room, or no number yet.
