@@ -15,6 +15,9 @@ insert into rule values
   ('planning_settings', 'connection'), ('skills', 'settings'), ('skill_aliases', 'settings'), ('teams', 'settings'), ('working_calendars', 'settings'),
   ('calendar_holidays', 'settings'), ('employee_time_off', 'private record'),
   ('crm_sync_operations', 'log'), ('crm_sync_logs', 'log'), ('crm_sync_errors', 'log'), ('crm_sync_conflicts', 'log'), ('crm_audit_log', 'admin log');
+insert into rule values ('pipeline_targets', 'settings');
+insert into rule select t, 'log' from unnest('{pipeline_availability,pipeline_forecast_runs,pipeline_forecast_results,pipeline_forecast_points}'::text[]) t;
+insert into rule select t, 'log' from unnest('{pipeline_date_history,analytics_deals,analytics_stage_visits,analytics_stage_months,analytics_stage_days,analytics_stage_closings,analytics_outcome_months,analytics_open_months,analytics_state,analytics_stage_rates,pipeline_snapshots}'::text[]) t;
 
 create temp table allowed (rule text, verb text, roles text[]) on commit drop;
 insert into allowed values
@@ -41,6 +44,8 @@ insert into word values
   ('crm_notes', 'related_to_id', '(select c.id from public.crm_companies c join w on w.id = c.workspace_id limit 1)'),
   ('workspace_invitations', 'email', '''matrix@example.test'''), ('crm_field_mappings', 'app_field', '''custom_fields.matrix'''),
   ('crm_sync_operations', 'entities', '''{accounts}'''), ('crm_sync_configs', 'oauth_instance_url', '''https://matrix.example'''), ('crm_sync_conflicts', 'conflicting_fields', '''{name}''');
+insert into word values ('pipeline_forecast_points', 'currency', '''USD''');
+insert into word values ('pipeline_targets', 'currency', '''USD''');
 
 -- The people, and one workspace with a row of each table by each of them --------------------------------------------------
 
