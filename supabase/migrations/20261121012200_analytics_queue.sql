@@ -123,6 +123,15 @@ create trigger queue_changed_stages after update on public.pipeline_stages
   referencing new table as touched for each statement execute function private.queue_workspaces();
 create trigger queue_deleted_stages after delete on public.pipeline_stages
   referencing old table as touched for each statement execute function private.queue_workspaces();
+-- Size bands and what rates are learned with.
+create trigger queue_changed_settings after update on public.planning_settings
+  referencing new table as touched for each statement execute function private.queue_workspaces();
+create trigger queue_added_templates after insert on public.conversion_templates
+  referencing new table as touched for each statement execute function private.queue_workspaces();
+create trigger queue_changed_templates after update on public.conversion_templates
+  referencing new table as touched for each statement execute function private.queue_workspaces();
+create trigger queue_deleted_templates after delete on public.conversion_templates
+  referencing old table as touched for each statement execute function private.queue_workspaces();
 create trigger queue_moved_workspace after update of time_zone on public.workspaces
   for each row when (old.time_zone is distinct from new.time_zone) execute function private.queue_moved_workspace();
 

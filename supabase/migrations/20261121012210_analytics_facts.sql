@@ -4,6 +4,7 @@
 create table public.analytics_deals (
   workspace_id uuid not null references public.workspaces (id) on delete cascade,
   deal_id uuid not null,
+  name text not null,
   created_day date not null,
   first_stage_day date,
   stage_key text not null,
@@ -43,7 +44,7 @@ comment on column public.analytics_deals.slips is 'How often its expected close 
 comment on column public.analytics_deals.slipped_days is 'Days between the first expected close and the one now; below zero: earlier.';
 comment on column public.analytics_deals.last_activity_at is 'The last change of the deal, note or task about it, by a person or a sync.';
 
-create index analytics_deals_closed_day_idx on public.analytics_deals (workspace_id, kind, closed_day);
+create index analytics_deals_closed_day_idx on public.analytics_deals (workspace_id, kind, closed_day) include (currency, cycle_days);
 create index analytics_deals_expected_idx on public.analytics_deals (workspace_id, kind, expected_close_date);
 create index analytics_deals_owner_idx on public.analytics_deals (workspace_id, owner_id);
 select private.apply_engine_rules('public.analytics_deals', 'facts about deals');
@@ -157,7 +158,7 @@ comment on function private.stage_visits_of(uuid, uuid[]) is 'The stays of these
 -- Reads the stays that are stored, so it comes after them.
 create function private.deal_facts_of(p_workspace uuid, p_deals uuid[]) returns setof public.analytics_deals
 language sql stable set search_path = '' as $$
-  select d.workspace_id, d.id, c.created_day, v.first_day, d.stage_key, s.kind, d.estimated_value, d.currency, d.probability,
+  select d.workspace_id, d.id, d.name, c.created_day, v.first_day, d.stage_key, s.kind, d.estimated_value, d.currency, d.probability,
     d.owner_id, d.owner_label, coalesce(d.owner_id::text, btrim(d.owner_label), ''),
     lower(btrim(coalesce(d.deal_source, ''))),
     width_bucket(d.estimated_value, p.bands),

@@ -272,7 +272,7 @@ begin
     and not exists (select from public.pipeline_projects d where d.workspace_id = a.workspace_id and d.id = a.deal_id and d.deleted_at is null);
   insert into public.analytics_deals as t select * from private.deal_facts_of(p_workspace, p_deals)
   on conflict (workspace_id, deal_id) do update
-  set created_day = excluded.created_day, first_stage_day = excluded.first_stage_day, stage_key = excluded.stage_key, kind = excluded.kind,
+  set name = excluded.name, created_day = excluded.created_day, first_stage_day = excluded.first_stage_day, stage_key = excluded.stage_key, kind = excluded.kind,
     value = excluded.value, currency = excluded.currency, probability = excluded.probability, owner_id = excluded.owner_id,
     owner_label = excluded.owner_label, owner_key = excluded.owner_key, source = excluded.source, size_band = excluded.size_band,
     lost_reason = excluded.lost_reason, competitors = excluded.competitors, entered_stage_at = excluded.entered_stage_at,
