@@ -68,23 +68,27 @@ create trigger prepare_planning after insert on public.workspaces
 select private.prepare_planning(array(select id from public.workspaces));
 
 -- Running totals -----------------------------------------------------------------------------------------------------------
--- Hours of any interval are the difference of two of these: running(last day) - running(day before the first). A workspace
--- has few calendars, so the totals are made for the days that are asked for and are never out of date. Dates have no zone:
--- the week in which the clocks change has seven days like any other.
+-- Hours of any interval are the difference of two of these. A workspace has few calendars, so the totals are made for the
+-- days that are asked for and are never out of date. Dates have no zone: the week in which the clocks change has seven
+-- days like any other.
 
-create function private.calendar_totals(p_workspace uuid, p_from date, p_to date)
-returns table (calendar_id uuid, day date, running double precision)
-language sql stable set search_path = '' rows 5000 as $$
-  select c.id, p_from + g.n,
-    sum(case when g.n < 0 then 0 else c.hours[extract(isodow from p_from + g.n)::int] * (1 - coalesce(o.share, 0)) end)
-      over (partition by c.id order by g.n)::double precision
-  from public.working_calendars c
-  cross join generate_series(-1, p_to - p_from) g (n)
-  left join public.calendar_holidays o on o.workspace_id = c.workspace_id and o.calendar_id = c.id and o.day = p_from + g.n
-  where c.workspace_id = p_workspace
+create function private.calendar_totals(p_workspace uuid, p_from date, p_to date, p_calendar uuid default null)
+returns table (calendar_id uuid, running double precision[])
+language sql stable set search_path = '' rows 20 as $$
+  select d.calendar_id, array_agg(d.running order by d.n)
+  from (
+    select c.id as calendar_id, g.n,
+      sum(case when g.n < 0 then 0 else c.hours[extract(isodow from p_from + g.n)::int]::double precision * (1 - coalesce(o.share, 0)::double precision) end)
+        over (partition by c.id order by g.n) as running
+    from public.working_calendars c
+    cross join generate_series(-1, p_to - p_from) g (n)
+    left join public.calendar_holidays o on o.workspace_id = c.workspace_id and o.calendar_id = c.id and o.day = p_from + g.n
+    where c.workspace_id = p_workspace and (p_calendar is null or c.id = p_calendar)
+  ) d
+  group by d.calendar_id
 $$;
-comment on function private.calendar_totals(uuid, date, date) is
-  'Working hours of each calendar from p_from to the day, included, on each day from the eve of p_from (0) to p_to.';
+comment on function private.calendar_totals(uuid, date, date, uuid) is
+  'Working hours of each calendar from p_from on: running[1] is 0, running[n + 2] those of the days 0 to n after p_from. So the days a to b after p_from have running[b + 2] - running[a + 1] hours.';
 
-revoke execute on function private.prepare_planning(uuid[]), private.on_workspace_planned(), private.calendar_totals(uuid, date, date)
+revoke execute on function private.prepare_planning(uuid[]), private.on_workspace_planned(), private.calendar_totals(uuid, date, date, uuid)
   from public, anon, authenticated, service_role;

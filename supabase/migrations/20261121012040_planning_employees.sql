@@ -86,6 +86,12 @@ comment on function private.apply_person_rules(regclass, text, text) is
 
 -- Skills of people ---------------------------------------------------------------------------------------------------------
 
+create function private.level_rank(level text) returns int
+language sql immutable parallel safe set search_path = '' as $$
+  select array_position('{junior,mid,senior,lead,principal}'::text[], level)
+$$;
+comment on function private.level_rank(text) is 'Levels in their order, 1 to 5; null for none.';
+
 create table public.employee_skills (
   id uuid primary key default gen_random_uuid(),
   workspace_id uuid not null references public.workspaces (id) on delete cascade,
@@ -93,7 +99,7 @@ create table public.employee_skills (
   skill_key text not null,
   level text check (level in ('junior', 'mid', 'senior', 'lead', 'principal')),
   years numeric(4, 1) check (years between 0 and 60),
-  is_primary boolean,
+  is_primary boolean not null default false,
   created_by uuid default auth.uid() references auth.users (id) on delete set null,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -110,29 +116,50 @@ create unique index employee_skills_primary_uq on public.employee_skills (worksp
 create index employee_skills_skill_idx on public.employee_skills (workspace_id, skill_key, level);
 create index employee_skills_created_by_idx on public.employee_skills (created_by) where created_by is not null;
 
--- Invoker: whoever may write the row may move the mark. Rows of one statement come one after the other.
+-- Security definer: the mark moves among rows that several members wrote. Rows of one statement come one after the other.
 create function private.settle_skill() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql security definer set search_path = '' as $$
 begin
   new.skill_key := coalesce(private.skill_key(new.workspace_id, new.skill_key), new.skill_key);
   if new.is_primary then
     update public.employee_skills s set is_primary = false
-    where s.workspace_id = new.workspace_id and s.employee_id = new.employee_id and s.is_primary and s.skill_key <> new.skill_key;
+    where s.workspace_id = new.workspace_id and s.employee_id = new.employee_id and s.is_primary and s.skill_key <> new.skill_key and s.id <> new.id;
+  else
+    new.is_primary := not exists (
+      select from public.employee_skills s
+      where s.workspace_id = new.workspace_id and s.employee_id = new.employee_id and s.is_primary and s.skill_key <> new.skill_key and s.id <> new.id);
   end if;
-  new.is_primary := coalesce(new.is_primary, not exists (
-    select from public.employee_skills s
-    where s.workspace_id = new.workspace_id and s.employee_id = new.employee_id and s.is_primary and s.skill_key <> new.skill_key));
   return new;
 end
 $$;
-comment on function private.settle_skill() is 'Resolves the spelling of a skill and keeps one primary skill a person.';
+comment on function private.settle_skill() is 'Resolves the spelling of a skill. Of somebody''s skills one is primary: the first, until another is made it.';
 
-create trigger settle_skill before insert or update of skill_key, is_primary on public.employee_skills
+-- Security definer: as above.
+create function private.promote_skill() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  update public.employee_skills s set is_primary = true
+  where s.id = (
+    select o.id from public.employee_skills o
+    where o.workspace_id = old.workspace_id and o.employee_id = old.employee_id
+    order by private.level_rank(o.level) desc nulls last, o.years desc nulls last, o.skill_key
+    limit 1);
+  return null;
+end
+$$;
+comment on function private.promote_skill() is 'After somebody''s primary skill is gone: the best of the others takes its place.';
+
+-- Only what a person says: the mark that these two move has nothing left to settle.
+create trigger settle_skill_on_insert before insert on public.employee_skills
   for each row execute function private.settle_skill();
+create trigger settle_skill_on_update before update of skill_key, is_primary on public.employee_skills
+  for each row when (pg_trigger_depth() = 0) execute function private.settle_skill();
+create trigger promote_skill after delete on public.employee_skills
+  for each row when (old.is_primary) execute function private.promote_skill();
 create trigger touch_record before update on public.employee_skills
   for each row execute function private.touch_record();
 
 select private.apply_person_rules('public.employee_skills', 'skills of people');
 
-revoke execute on function private.apply_person_rules(regclass, text, text), private.settle_skill()
+revoke execute on function private.apply_person_rules(regclass, text, text), private.level_rank(text), private.settle_skill(), private.promote_skill()
   from public, anon, authenticated, service_role;

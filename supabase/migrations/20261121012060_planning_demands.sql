@@ -13,11 +13,6 @@ language sql immutable parallel safe set search_path = '' as $$
 $$;
 comment on function private.level_key(text) is 'junior, mid, senior, lead or principal, from the spellings people use; null for what is none of them.';
 
-create function private.level_rank(level text) returns int
-language sql immutable parallel safe set search_path = '' as $$
-  select array_position('{junior,mid,senior,lead,principal}'::text[], level)
-$$;
-
 alter table public.pipeline_resource_demands
   add column skill_key text,
   add column level text generated always as (private.level_key(experience_level)) stored,
@@ -88,6 +83,6 @@ create index pipeline_projects_required_skills_idx on public.pipeline_projects u
 create index pipeline_projects_stage_close_idx on public.pipeline_projects (workspace_id, stage_key, expected_close_date)
   where deleted_at is null;
 
-revoke execute on function private.level_key(text), private.level_rank(text), private.alternative_keys(uuid, jsonb), private.settle_demand()
+revoke execute on function private.level_key(text), private.alternative_keys(uuid, jsonb), private.settle_demand()
   from public, anon, authenticated, service_role;
-grant execute on function private.level_key(text), private.level_rank(text), private.alternative_keys(uuid, jsonb) to authenticated, service_role;
+grant execute on function private.level_key(text), private.alternative_keys(uuid, jsonb) to authenticated, service_role;

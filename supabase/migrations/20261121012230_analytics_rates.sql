@@ -212,20 +212,36 @@ comment on function private.learn_stage_rates(uuid) is 'Works out the learned ra
 
 -- Which one counts -------------------------------------------------------------------------------------------------------
 
+-- Takes the place of the one that knew no history.
+create or replace function private.effective_rates(p_workspace uuid)
+returns table (stage_key text, kind text, default_rate double precision, rate double precision, source text)
+language sql stable set search_path = '' rows 10 as $$
+  select s.key, s.kind, s.default_probability / 100.0,
+    case c.source when 'learned' then a.rate when 'template' then (t.rates ->> s.key)::double precision
+      else case s.kind when 'won' then 1 when 'lost' then 0 else s.default_probability / 100.0 end end,
+    c.source
+  from public.pipeline_stages s
+  left join public.planning_settings o on o.workspace_id = s.workspace_id
+  left join lateral (select private.template_rates(s.workspace_id, o.template_key)) t (rates) on o.template_key is not null
+  left join public.analytics_stage_rates a on a.workspace_id = s.workspace_id and a.stage_key = s.key
+  cross join lateral (
+    select case when s.kind in ('won', 'lost') then 'stage' when a.trials >= coalesce(o.min_deals, 20) then 'learned'
+      when t.rates ->> s.key is not null then 'template' else 'stage' end as source
+  ) c
+  where s.workspace_id = p_workspace
+$$;
+
 create view public.pipeline_stage_probabilities with (security_invoker = true) as
-select s.workspace_id, s.key as stage_key, s.label, s.position, s.kind,
-  s.default_probability / 100.0::double precision as default_rate,
-  r.template_rate, r.rate as learned_rate, coalesce(r.wins, 0) as wins, coalesce(r.trials, 0) as n, r.low, r.high,
-  case c.source when 'learned' then r.rate when 'template' then r.template_rate
-    else case s.kind when 'won' then 1 when 'lost' then 0 else s.default_probability / 100.0::double precision end end as rate,
-  c.source
-from public.pipeline_stages s
-left join public.planning_settings g on g.workspace_id = s.workspace_id
-left join public.analytics_stage_rates r on r.workspace_id = s.workspace_id and r.stage_key = s.key
-cross join lateral (
-  select case when s.kind in ('won', 'lost') then 'stage' when r.trials >= coalesce(g.min_deals, 20) then 'learned'
-    when r.template_rate is not null then 'template' else 'stage' end as source
-) c;
+select s.workspace_id, s.key as stage_key, s.label, s.position, s.kind, e.default_rate,
+  (t.rates ->> s.key)::double precision as template_rate,
+  r.rate as learned_rate, coalesce(r.wins, 0) as wins, coalesce(r.trials, 0) as n, r.low, r.high, e.rate, e.source
+from public.workspaces w
+left join public.planning_settings g on g.workspace_id = w.id
+-- Offset: asked once a workspace, not once a stage.
+cross join lateral (select private.template_rates(w.id, g.template_key) as rates offset 0) t
+cross join lateral private.effective_rates(w.id) e
+join public.pipeline_stages s on s.workspace_id = w.id and s.key = e.stage_key
+left join public.analytics_stage_rates r on r.workspace_id = w.id and r.stage_key = s.key;
 comment on view public.pipeline_stage_probabilities is
   'The probability of each stage: default of the stage, of the industry template, learned from history, and which of them counts. A deal''s own and a scenario''s rates stand before these.';
 comment on column public.pipeline_stage_probabilities.n is 'Closed deals behind the learned rate; it counts from planning_settings.min_deals on.';
@@ -237,3 +253,5 @@ grant select on table public.pipeline_stage_probabilities to authenticated, serv
 revoke execute on function private.log_gamma(double precision), private.beta_fraction(double precision, double precision, double precision),
   private.beta_quantile(double precision, double precision, double precision), private.common_shares(uuid), private.usual_days(uuid), private.learn_stage_rates(uuid)
   from public, anon, authenticated, service_role;
+-- The view runs as the one who reads it.
+grant execute on function private.effective_rates(uuid) to authenticated, service_role;

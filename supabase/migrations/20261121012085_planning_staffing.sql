@@ -1,0 +1,218 @@
+-- Planning: how far the free time of the people goes round, and whom that leaves to be hired.
+
+-- Demands that ask for the same in the same order of importance are met as one: a team's hours have no names.
+create function private.demand_profiles(p_workspace uuid)
+returns table (demand_id uuid, profile int, skill_key text, category text, level text, alternatives jsonb, is_critical boolean)
+language sql stable set search_path = '' rows 5000 as $$
+  select d.id,
+    dense_rank() over (order by d.is_critical desc, d.priority desc, d.skill_key, d.skill_category, d.level, d.alternatives)::int,
+    d.skill_key, d.skill_category, d.level, d.alternatives, d.is_critical
+  from public.pipeline_resource_demands d
+  where d.workspace_id = p_workspace
+$$;
+comment on function private.demand_profiles(uuid) is 'Demands by what they ask for. A lower profile comes first: critical ones, then by priority, then by name, so that the answer is always the same.';
+
+-- Which people a profile may be met by, in order: the skill asked for (of a category: anybody of it), then each
+-- alternative; within each the level asked for, then higher ones, the nearest first, then one level below and last an
+-- unknown one, which counts as one below. Who asks for no level gets the least senior first.
+create function private.profile_options(p_workspace uuid)
+returns table (profile int, step int, fit int, by_category boolean, key text, level text)
+language sql stable set search_path = '' rows 5000 as $$
+  with profile as materialized (
+    select distinct d.profile, d.skill_key, d.category, d.level, d.alternatives from private.demand_profiles(p_workspace) d
+  ),
+  kind as (
+    select distinct s.key as skill, s.category, h.level
+    from public.employee_skills h
+    join public.skills s on s.workspace_id = h.workspace_id and s.key = h.skill_key
+    where h.workspace_id = p_workspace and h.is_primary
+  ),
+  wish as (
+    select p.profile, p.level, 0 as step, p.skill_key is null as by_category, coalesce(p.skill_key, p.category) as key
+    from profile p
+    union all
+    select p.profile, p.level, n.place::int, false, coalesce(a.skill_key, n.name)
+    from profile p
+    cross join lateral jsonb_array_elements_text(p.alternatives) with ordinality n (name, place)
+    left join public.skill_aliases a on a.workspace_id = p_workspace and a.alias = n.name
+  ),
+  offer as (
+    select distinct false as by_category, k.skill as key, k.level from kind k
+    union all
+    select distinct true, k.category, k.level from kind k
+  )
+  select w.profile, w.step, f.fit, w.by_category, w.key, o.level
+  from wish w
+  join offer o on o.by_category = w.by_category and o.key = w.key
+  cross join lateral (select case
+    when w.level is null then coalesce(private.level_rank(o.level), 0)
+    when o.level is null then 11
+    when private.level_rank(o.level) = private.level_rank(w.level) - 1 then 10
+    when private.level_rank(o.level) >= private.level_rank(w.level) then private.level_rank(o.level) - private.level_rank(w.level) end) f (fit)
+  where f.fit is not null
+$$;
+
+-- Pass by pass over profiles and free hours at once: in each pass those that now ask for the same people share what is left
+-- of them. Numbers stand for profiles and for the people of a skill or category and level (pool).
+create function private.cover_weeks(p_workspace uuid, p_from date, p_weeks int, p_weighted boolean)
+returns table (week date, profile int, asked double precision, pass int, by_category boolean, key text, level text, hours double precision)
+language sql stable set search_path = '' set enable_nestloop = off set enable_mergejoin = off set jit = off rows 10000 as $$
+  with recursive ask as materialized (
+    select d.profile, (h.week - p_from) / 7 as n, sum(h.unstaffed * case when p_weighted then h.rate else 1 end) as hours
+    from private.demand_hours(p_workspace, p_from, p_weeks) h
+    join private.demand_profiles(p_workspace) d on d.demand_id = h.demand_id
+    group by d.profile, h.week
+  ),
+  option as materialized (
+    select o.profile, o.by_category, o.key, o.level,
+      dense_rank() over (order by o.step, o.by_category, o.fit)::int as pass,
+      dense_rank() over (order by o.by_category, o.key, o.level)::int as pool
+    from private.profile_options(p_workspace) o
+  ),
+  pool as materialized (
+    select distinct o.pool, o.by_category, o.key, o.level from option o
+  ),
+  turn as materialized (
+    select o.pass, bool_or(o.by_category) as by_category from option o group by o.pass
+  ),
+  free as (
+    select (s.week - p_from) / 7 as n, b.pool as of_skill, c.pool as of_category, s.capacity - s.allocated as hours
+    from private.supply_weeks(p_workspace, p_from, p_weeks, 'skill') s
+    join public.skills k on k.workspace_id = p_workspace and k.key = s.key
+    left join pool b on not b.by_category and b.key = s.key and coalesce(b.level, '') = coalesce(s.level, '')
+    left join pool c on c.by_category and c.key = k.category and coalesce(c.level, '') = coalesce(s.level, '')
+  ),
+  -- What is asked for has a profile, what is free has none.
+  state (pass, profile, n, of_skill, of_category, pool, amount, moved) as (
+    select 0, a.profile, a.n, null::int, null::int, null::int, a.hours, 0::double precision from ask a
+    union all
+    select 0, null, f.n, f.of_skill, f.of_category, null, f.hours, 0 from free f
+    union all
+    select g.pass, g.profile, g.n, g.of_skill, g.of_category, g.pool, g.amount - g.moved, g.moved
+    from (
+      select r.*, greatest(0, least(r.amount,
+        case when r.profile is null then least(r.offered, r.asked) - coalesce(r.offered_before, 0) else r.offered - coalesce(r.asked_before, 0) end)) as moved
+      from (
+        select u.*,
+          coalesce(sum(u.amount) filter (where u.profile is null) over whole, 0) as offered,
+          coalesce(sum(u.amount) filter (where u.profile is not null) over whole, 0) as asked,
+          sum(u.amount) filter (where u.profile is null) over before as offered_before,
+          sum(u.amount) filter (where u.profile is not null) over before as asked_before
+        from (
+          select s.pass + 1 as pass, s.profile, s.n, s.of_skill, s.of_category, s.amount,
+            case when s.profile is not null then o.pool when k.by_category then s.of_category else s.of_skill end as pool
+          from state s
+          join turn k on k.pass = s.pass + 1
+          left join option o on o.profile = s.profile and o.pass = s.pass + 1
+          where s.amount > 0.000001
+        ) u
+        window whole as (partition by u.n, u.pool),
+          before as (partition by u.n, u.pool order by u.profile, u.of_skill rows between unbounded preceding and 1 preceding)
+      ) r
+    ) g
+  ),
+  met as materialized (
+    select s.profile, s.n, s.pass, s.pool, s.moved from state s where s.profile is not null and s.moved > 0
+  )
+  select p_from + 7 * a.n, a.profile, a.hours, m.pass, p.by_category, p.key, p.level, m.moved
+  from met m
+  join pool p on p.pool = m.pool
+  join ask a on a.profile = m.profile and a.n = m.n
+  union all
+  select p_from + 7 * a.n, a.profile, a.hours, null, null, null, null, a.hours - coalesce(m.moved, 0)
+  from ask a
+  left join (select m.profile, m.n, sum(m.moved) as moved from met m group by m.profile, m.n) m on m.profile = a.profile and m.n = a.n
+  where a.hours - coalesce(m.moved, 0) > 0.000001
+$$;
+comment on function private.cover_weeks(uuid, date, int, boolean) is
+  'What is asked for in each week and not firmly allocated: by whom it is met, pass after pass, and what nobody is free for (pass null).';
+
+create function public.demand_cover(workspace_id uuid, from_date date default null, weeks int default 26, weighting text default 'weighted')
+returns table (
+  week date, skill_key text, category text, level text, alternatives jsonb, is_critical boolean, asked numeric,
+  pass int, used_skill text, used_category text, used_level text, hours numeric
+)
+language plpgsql stable security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_from date;
+begin
+  perform private.require_role(demand_cover.workspace_id, 'viewer');
+  perform private.check_choice('weighting', demand_cover.weighting, '{weighted,unweighted}');
+  v_from := private.check_weeks(demand_cover.workspace_id, demand_cover.from_date, demand_cover.weeks);
+  return query
+  select c.week, d.skill_key, d.category, d.level, d.alternatives, d.is_critical, round(c.asked::numeric, 4),
+    c.pass, case when not c.by_category then c.key end, case when c.by_category then c.key end, c.level, round(c.hours::numeric, 4)
+  from private.cover_weeks(demand_cover.workspace_id, v_from, demand_cover.weeks, demand_cover.weighting = 'weighted') c
+  join (
+    select distinct p.profile, p.skill_key, p.category, p.level, p.alternatives, p.is_critical from private.demand_profiles(demand_cover.workspace_id) p
+  ) d on d.profile = c.profile
+  order by c.week, c.profile, c.pass nulls last;
+end
+$$;
+comment on function public.demand_cover(uuid, date, int, text) is
+  'How the demand of each ISO week is met by free people: by the skill and level asked for first, then by higher levels, one level below, and the alternatives in their order. A row without a pass is what nobody is free for.';
+
+-- Hiring ---------------------------------------------------------------------------------------------------------------------
+-- In week w ⌈missing hours ÷ weekly hours⌉ people are missing; those that are missing for hiring_min_weeks on end are hired
+-- for the first of them, and who was hired for an earlier week is there. Below 5 % of a person is rounding.
+
+create function public.hiring_need(workspace_id uuid, from_date date default null, weeks int default 26, weighting text default 'weighted')
+returns table (skill_key text, category text, level text, people int, needed_by date, open_by date, late boolean, is_critical boolean)
+language plpgsql stable security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_from date;
+  v_rules public.planning_settings;
+  v_hours double precision;
+  v_today date;
+begin
+  perform private.require_role(hiring_need.workspace_id, 'viewer');
+  perform private.check_choice('weighting', hiring_need.weighting, '{weighted,unweighted}');
+  v_from := private.check_weeks(hiring_need.workspace_id, hiring_need.from_date, hiring_need.weeks);
+  v_today := private.workspace_today(hiring_need.workspace_id);
+  select s.* into v_rules from public.planning_settings s where s.workspace_id = hiring_need.workspace_id;
+  select (select sum(h.hours) from unnest(c.hours) h (hours)) * v_rules.hiring_availability into v_hours
+  from public.working_calendars c where c.id = v_rules.default_calendar_id;
+  return query
+  with missing as (
+    select d.skill_key, d.category, d.level, c.week, sum(c.hours) as hours, bool_or(d.is_critical) as is_critical
+    from private.cover_weeks(hiring_need.workspace_id, v_from, hiring_need.weeks, hiring_need.weighting = 'weighted') c
+    join (
+      select distinct p.profile, p.skill_key, p.category, p.level, p.is_critical from private.demand_profiles(hiring_need.workspace_id) p
+    ) d on d.profile = c.profile
+    where c.pass is null
+    group by d.skill_key, d.category, d.level, c.week
+  ),
+  gap as (
+    select k.skill_key, k.category, k.level, v_from + 7 * w.n as week, w.n, coalesce(m.is_critical, false) as is_critical,
+      greatest(0, coalesce(ceil(m.hours / nullif(v_hours, 0) - 0.05), 0))::int as people
+    from (select distinct m.skill_key, m.category, m.level from missing m) k
+    cross join generate_series(0, hiring_need.weeks - 1) w (n)
+    left join missing m on (m.skill_key, m.category, m.level) is not distinct from (k.skill_key, k.category, k.level) and m.week = v_from + 7 * w.n
+  ),
+  lasting as (
+    select g.*, min(g.people) over ahead as lasting, bool_or(g.is_critical) over ahead as critical
+    from gap g
+    window ahead as (partition by g.skill_key, g.category, g.level order by g.n rows between current row and v_rules.hiring_min_weeks - 1 following)
+  ),
+  hire as (
+    select l.*, l.lasting - greatest(0, max(l.lasting) over (partition by l.skill_key, l.category, l.level order by l.n
+      rows between unbounded preceding and 1 preceding)) as more
+    from lasting l
+    -- At the end of the horizon nobody knows how long it lasts.
+    where l.n + v_rules.hiring_min_weeks <= hiring_need.weeks
+  )
+  select h.skill_key, h.category, h.level, h.more, h.week, h.week - 7 * v_rules.hiring_lead_weeks, h.week - 7 * v_rules.hiring_lead_weeks < v_today, h.critical
+  from hire h
+  where h.more > 0
+  order by h.week, h.skill_key nulls last, h.category, h.level;
+end
+$$;
+comment on function public.hiring_need(uuid, date, int, text) is
+  'People to hire by skill (or category) and level: for which Monday, and when the position must be open. late: that day has passed. Only what no free person covers, alternatives included, for as many weeks as the settings say.';
+
+revoke execute on function private.demand_profiles(uuid), private.profile_options(uuid), private.cover_weeks(uuid, date, int, boolean)
+  from public, anon, authenticated, service_role;
+revoke execute on function public.demand_cover(uuid, date, int, text), public.hiring_need(uuid, date, int, text) from public, anon;
+grant execute on function public.demand_cover(uuid, date, int, text), public.hiring_need(uuid, date, int, text) to authenticated, service_role;
