@@ -119,3 +119,123 @@ as $$
 $$;
 comment on function private.mark_availability(int) is 'Marks the scores of open deals that changes since the last look may concern. The job forecast-sweep has them worked out again.';
 revoke execute on function private.mark_availability(int) from public, anon, authenticated, service_role;
+
+-- What the function reads and writes -------------------------------------------------------------------------------------------
+
+-- People who have one of the skills, with their free hours by week. contract: their share of a full week of the default calendar.
+create function private.staffing_people(p_workspace uuid, p_skills text[], p_from date, p_weeks int) returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (
+    with able as materialized (
+      select e.id, e.name, e.fte, coalesce(e.working_calendar_id, p.default_calendar_id) as calendar_id, p.default_calendar_id
+      from public.employees e
+      join public.planning_settings p on p.workspace_id = e.workspace_id
+      where e.workspace_id = p_workspace and e.deleted_at is null and e.employed_from < p_from + 7 * p_weeks
+        and (e.employed_to is null or e.employed_to >= p_from)
+        and exists (
+          select from public.employee_skills s
+          join public.skills k on k.workspace_id = s.workspace_id and k.key = s.skill_key
+          where s.workspace_id = e.workspace_id and s.employee_id = e.id and (s.skill_key = any (p_skills) or k.category = any (p_skills)))
+    ),
+    hours as materialized (
+      select w.employee_id, jsonb_agg(round(w.capacity::numeric, 4) order by w.week) as capacity,
+        jsonb_agg(round(greatest(0, w.free)::numeric, 4) order by w.week) as free
+      from private.employee_weeks(p_workspace, p_from, p_weeks) w
+      where w.employee_id in (select a.id from able a)
+      group by w.employee_id
+    ),
+    week as (
+      select c.id, (select sum(h) from unnest(c.hours) h) as hours from public.working_calendars c where c.workspace_id = p_workspace
+    )
+    select coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'name', a.name, 'contract', round(a.fte * own.hours / nullif(usual.hours, 0), 6),
+      'capacity', h.capacity, 'free', h.free, 'skills', (
+        select jsonb_agg(jsonb_build_object('skill', s.skill_key, 'category', k.category, 'level', s.level, 'years', s.years) order by s.skill_key)
+        from public.employee_skills s
+        join public.skills k on k.workspace_id = s.workspace_id and k.key = s.skill_key
+        where s.workspace_id = p_workspace and s.employee_id = a.id)) order by a.id), '[]')
+    from able a
+    join hours h on h.employee_id = a.id
+    join week own on own.id = a.calendar_id
+    join week usual on usual.id = a.default_calendar_id);
+end
+$$;
+
+-- Deals with what they ask for, and who could take it: from this week on, as far as the last of them lasts, two years at most. An
+-- open-ended demand is looked at for half a year.
+create function private.staffing(p_workspace uuid, p_actor uuid, p_deals uuid[]) returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_today constant date := private.workspace_today(p_workspace);
+  v_from constant date := date_trunc('week', v_today::timestamp)::date;
+  v_missing uuid;
+  v_weeks int;
+  v_skills text[];
+begin
+  if p_actor is not null then
+    perform private.require_role(p_workspace, 'viewer', p_actor);
+  end if;
+  select i.id into v_missing from unnest(p_deals) i (id)
+  where not exists (select from public.pipeline_projects p where p.workspace_id = p_workspace and p.id = i.id and p.deleted_at is null)
+  limit 1;
+  if v_missing is not null then
+    raise exception 'There is no deal % in this workspace.', v_missing using errcode = 'PC001';
+  end if;
+  select least(104, greatest(1, ceil((max(least(n.last_day, v_today + 800)) - v_from + 1) / 7.0)))::int into v_weeks
+  from public.pipeline_resource_demands d
+  join public.pipeline_projects p on p.workspace_id = d.workspace_id and p.id = d.pipeline_project_id
+  cross join lateral (select coalesce(d.start_date, p.estimated_start_date, v_today) as first_day) f
+  cross join lateral (select coalesce(d.end_date, p.estimated_start_date + least(p.estimated_duration, 800), greatest(f.first_day, v_today) + 182) as last_day) n
+  where d.workspace_id = p_workspace and d.pipeline_project_id = any (p_deals);
+  select array_agg(distinct s.skill) into v_skills
+  from public.pipeline_resource_demands d
+  cross join lateral (
+    select coalesce(d.skill_key, d.skill_category) as skill union all select jsonb_array_elements_text(d.alternatives)) s
+  where d.workspace_id = p_workspace and d.pipeline_project_id = any (p_deals);
+  return jsonb_build_object(
+    'today', v_today, 'from', v_from, 'weeks', coalesce(v_weeks, 1), 'deals', private.forecast_deals(p_workspace, p_deals),
+    'demands', private.forecast_demands(p_workspace, p_deals),
+    'calendar', private.forecast_calendar(p_workspace, v_from, v_from + 7 * coalesce(v_weeks, 1)),
+    'people', private.staffing_people(p_workspace, coalesce(v_skills, '{}'), v_from, coalesce(v_weeks, 1)));
+end
+$$;
+
+-- p_rows: [{pipeline_project_id, score, reasons, lines, proven, start_date, duration}]. A deal that is gone meanwhile is passed over.
+create function private.keep_availability(p_workspace uuid, p_rows jsonb) returns void
+language sql
+set search_path = ''
+as $$
+  insert into public.pipeline_availability as a
+    (workspace_id, pipeline_project_id, score, reasons, lines, proven, start_date, duration, stale, computed_at)
+  select p_workspace, r.pipeline_project_id, r.score, r.reasons, r.lines, r.proven, r.start_date, r.duration, false, clock_timestamp()
+  from jsonb_to_recordset(p_rows) r (pipeline_project_id uuid, score int, reasons jsonb, lines jsonb, proven boolean, start_date date, duration int)
+  join public.pipeline_projects p on p.workspace_id = p_workspace and p.id = r.pipeline_project_id
+  on conflict (workspace_id, pipeline_project_id) do update
+  set score = excluded.score, reasons = excluded.reasons, lines = excluded.lines, proven = excluded.proven, start_date = excluded.start_date,
+    duration = excluded.duration, stale = false, computed_at = excluded.computed_at
+$$;
+
+create function private.stale_availability(p_workspace uuid, p_most int) returns uuid[]
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(array_agg(s.id), '{}')
+  from (
+    select a.pipeline_project_id as id
+    from public.pipeline_availability a
+    join public.pipeline_projects p on p.workspace_id = a.workspace_id and p.id = a.pipeline_project_id and p.deleted_at is null
+    where a.workspace_id = p_workspace and a.stale
+    order by a.computed_at
+    limit p_most) s
+$$;
+
+revoke execute on function private.staffing_people(uuid, text[], date, int), private.staffing(uuid, uuid, uuid[]),
+  private.keep_availability(uuid, jsonb), private.stale_availability(uuid, int)
+  from public, anon, authenticated, service_role;

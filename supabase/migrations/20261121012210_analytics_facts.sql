@@ -44,7 +44,7 @@ comment on column public.analytics_deals.slips is 'How often its expected close 
 comment on column public.analytics_deals.slipped_days is 'Days between the first expected close and the one now; below zero: earlier.';
 comment on column public.analytics_deals.last_activity_at is 'The last change of the deal, note or task about it, by a person or a sync.';
 
-create index analytics_deals_closed_day_idx on public.analytics_deals (workspace_id, kind, closed_day) include (currency, cycle_days);
+create index analytics_deals_closed_day_idx on public.analytics_deals (workspace_id, kind, closed_day);
 create index analytics_deals_expected_idx on public.analytics_deals (workspace_id, kind, expected_close_date);
 create index analytics_deals_owner_idx on public.analytics_deals (workspace_id, owner_id);
 select private.apply_engine_rules('public.analytics_deals', 'facts about deals');
@@ -96,11 +96,6 @@ language sql immutable parallel safe set search_path = '' as $$
 $$;
 comment on function private.plausible_day(date) is 'Null for infinity and for a slip of the pen like the year 20226: neither can be counted with.';
 
-create function private.month_of(day date) returns date
-language sql immutable parallel safe set search_path = '' as $$
-  select date_trunc('month', day::timestamp)::date
-$$;
-
 -- CRMs and people write what they like there: names, objects with a name, nested lists. What has no name is left out.
 create function private.competitor_names(info jsonb) returns text[]
 language sql immutable parallel safe set search_path = '' as $$
@@ -126,9 +121,9 @@ language sql stable set search_path = '' as $$
   entries as (
     select h.pipeline_project_id as deal_id, h.to_stage, h.changed_at, h.seq, d.stage_key as last_stage,
       lag(h.to_stage) over (partition by h.pipeline_project_id order by h.changed_at, h.seq) as former
-    from public.pipeline_stage_history h
-    join public.pipeline_projects d on d.workspace_id = h.workspace_id and d.id = h.pipeline_project_id and d.deleted_at is null
-    where h.workspace_id = p_workspace and h.pipeline_project_id = any (p_deals)
+    from unnest(p_deals) t (id)
+    join public.pipeline_projects d on d.workspace_id = p_workspace and d.id = t.id and d.deleted_at is null
+    join public.pipeline_stage_history h on h.workspace_id = d.workspace_id and h.pipeline_project_id = d.id
   ),
   -- A stage that was entered from itself is one stay. A stage that the workspace has no more is behind nothing but won.
   stays as (
@@ -148,9 +143,10 @@ language sql stable set search_path = '' as $$
     round(extract(epoch from v.left_at - v.changed_at) / 86400, 4),
     case when s.kind in ('won', 'lost') then s.kind else 'open' end,
     v.first_visit, coalesce(v.furthest > v.position, false),
-    private.month_of((v.changed_at at time zone z.zone)::date), private.month_of((v.left_at at time zone z.zone)::date)
+    date_trunc('month', v.changed_at at time zone z.zone)::date, date_trunc('month', v.left_at at time zone z.zone)::date
   from stays v
-  cross join (select private.workspace_zone(p_workspace) as zone) z
+  -- Offset: asked once, not once a row.
+  cross join (select private.workspace_zone(p_workspace) as zone offset 0) z
   left join stages s on s.key = v.last_stage
 $$;
 comment on function private.stage_visits_of(uuid, uuid[]) is 'The stays of these deals in their stages, by their history and the stages as they are defined now.';
@@ -168,12 +164,14 @@ language sql stable set search_path = '' as $$
     c.closed_day, case when c.closed_day >= c.created_day then c.closed_day - c.created_day end,
     coalesce(v.reopened, 0), coalesce(m.slips, 0), coalesce(private.plausible_day(d.expected_close_date) - m.first_date, 0),
     private.plausible_day(d.expected_close_date),
-    greatest(a.at, n.at, t.at)
-  from public.pipeline_projects d
+    greatest(a.at, n.at, k.at)
+  from unnest(p_deals) t (id)
+  join public.pipeline_projects d on d.workspace_id = p_workspace and d.id = t.id and d.deleted_at is null
   join public.pipeline_stages s on s.workspace_id = d.workspace_id and s.key = d.stage_key
   cross join (
     select private.workspace_zone(p_workspace) as zone,
       coalesce((select x.size_bands from public.planning_settings x where x.workspace_id = p_workspace), '{}') as bands
+    offset 0
   ) p
   cross join lateral (
     select (min(x.entered_at) at time zone p.zone)::date as first_day, max(x.entered_at) as entered_at,
@@ -198,10 +196,9 @@ language sql stable set search_path = '' as $$
   ) m
   cross join lateral (select max(x.created_at) as at from public.crm_activities x where x.entity_id = d.id) a
   cross join lateral (select max(x.created_at) as at from public.crm_notes x where x.workspace_id = d.workspace_id and x.deal_id = d.id) n
-  cross join lateral (select max(x.updated_at) as at from public.crm_tasks x where x.workspace_id = d.workspace_id and x.deal_id = d.id) t
-  where d.workspace_id = p_workspace and d.id = any (p_deals) and d.deleted_at is null
+  cross join lateral (select max(x.updated_at) as at from public.crm_tasks x where x.workspace_id = d.workspace_id and x.deal_id = d.id) k
 $$;
 comment on function private.deal_facts_of(uuid, uuid[]) is 'The facts of these deals, without those that are deleted.';
 
-revoke execute on function private.workspace_zone(uuid), private.plausible_day(date), private.month_of(date), private.competitor_names(jsonb),
+revoke execute on function private.workspace_zone(uuid), private.plausible_day(date), private.competitor_names(jsonb),
   private.stage_visits_of(uuid, uuid[]), private.deal_facts_of(uuid, uuid[]) from public, anon, authenticated, service_role;

@@ -34,6 +34,17 @@ comment on column public.analytics_stage_days.days is 'Rounded: to a tenth of a 
 comment on column public.analytics_stage_days.days_sum is 'Not rounded.';
 select private.apply_engine_rules('public.analytics_stage_days', 'times in stages');
 
+create table public.analytics_cycle_days (
+  workspace_id uuid not null references public.workspaces (id) on delete cascade,
+  month date not null,
+  currency char(3) not null,
+  days int not null,
+  deals int not null,
+  primary key (workspace_id, month, currency, days)
+);
+comment on table public.analytics_cycle_days is 'Won deals by the month in which they closed and by how long they took. Read only for clients.';
+select private.apply_engine_rules('public.analytics_cycle_days', 'lengths of cycles');
+
 create table public.analytics_stage_closings (
   workspace_id uuid not null references public.workspaces (id) on delete cascade,
   month date not null,
@@ -94,36 +105,45 @@ comment on column public.analytics_state.snapshot_day is 'The day of the last sn
 select private.apply_engine_rules('public.analytics_state', 'refreshes');
 
 -- What deals add to the totals -------------------------------------------------------------------------------------------
--- One function a table, with the table's row type. p_deals null: all, which is the whole table anew.
+-- One function a table, with the table's row type. The ids are joined, for a plan that compares each row with a long array
+-- would never end.
 
 create function private.stage_months_of(p_workspace uuid, p_deals uuid[]) returns setof public.analytics_stage_months
 language sql stable set search_path = '' as $$
   select v.workspace_id, v.entered_month, v.stage_key, d.currency, count(*)::int,
     (count(*) filter (where v.outcome = 'won'))::int, (count(*) filter (where v.outcome = 'lost'))::int,
     (count(*) filter (where v.outcome = 'open'))::int, (count(*) filter (where v.advanced))::int, coalesce(sum(d.value), 0)
-  from public.analytics_stage_visits v
+  from unnest(p_deals) t (id)
+  join public.analytics_stage_visits v on v.workspace_id = p_workspace and v.deal_id = t.id and v.first_visit
   join public.analytics_deals d on d.workspace_id = v.workspace_id and d.deal_id = v.deal_id
-  where v.workspace_id = p_workspace and v.first_visit and (p_deals is null or v.deal_id = any (p_deals))
   group by v.workspace_id, v.entered_month, v.stage_key, d.currency
 $$;
 
 create function private.stage_days_of(p_workspace uuid, p_deals uuid[]) returns setof public.analytics_stage_days
 language sql stable set search_path = '' as $$
   select v.workspace_id, v.left_month, v.stage_key, r.days, count(*)::int, sum(v.days)
-  from public.analytics_stage_visits v
+  from unnest(p_deals) t (id)
+  join public.analytics_stage_visits v on v.workspace_id = p_workspace and v.deal_id = t.id and v.left_month is not null
   cross join lateral (select round(v.days, case when v.days < 10 then 1 else 0 end) as days) r
-  where v.workspace_id = p_workspace and v.left_month is not null and (p_deals is null or v.deal_id = any (p_deals))
   group by v.workspace_id, v.left_month, v.stage_key, r.days
+$$;
+
+create function private.cycle_days_of(p_workspace uuid, p_deals uuid[]) returns setof public.analytics_cycle_days
+language sql stable set search_path = '' as $$
+  select d.workspace_id, date_trunc('month', d.closed_day::timestamp)::date, d.currency, d.cycle_days, count(*)::int
+  from unnest(p_deals) t (id)
+  join public.analytics_deals d on d.workspace_id = p_workspace and d.deal_id = t.id and d.kind = 'won' and d.cycle_days is not null
+  group by d.workspace_id, date_trunc('month', d.closed_day::timestamp)::date, d.currency, d.cycle_days
 $$;
 
 create function private.stage_closings_of(p_workspace uuid, p_deals uuid[]) returns setof public.analytics_stage_closings
 language sql stable set search_path = '' as $$
-  select v.workspace_id, private.month_of(d.closed_day), v.stage_key,
+  select v.workspace_id, date_trunc('month', d.closed_day::timestamp)::date, v.stage_key,
     (count(*) filter (where d.kind = 'won'))::int, (count(*) filter (where d.kind = 'lost'))::int
-  from public.analytics_stage_visits v
-  join public.analytics_deals d on d.workspace_id = v.workspace_id and d.deal_id = v.deal_id
-  where v.workspace_id = p_workspace and v.first_visit and d.closed_day is not null and (p_deals is null or v.deal_id = any (p_deals))
-  group by v.workspace_id, private.month_of(d.closed_day), v.stage_key
+  from unnest(p_deals) t (id)
+  join public.analytics_stage_visits v on v.workspace_id = p_workspace and v.deal_id = t.id and v.first_visit
+  join public.analytics_deals d on d.workspace_id = v.workspace_id and d.deal_id = v.deal_id and d.closed_day is not null
+  group by v.workspace_id, date_trunc('month', d.closed_day::timestamp)::date, v.stage_key
 $$;
 
 create function private.outcome_months_of(p_workspace uuid, p_deals uuid[]) returns setof public.analytics_outcome_months
@@ -134,25 +154,26 @@ language sql stable set search_path = '' as $$
     coalesce(sum(d.value) filter (where e.what = 'won'), 0),
     (count(*) filter (where e.what = 'lost'))::int, coalesce(sum(d.value) filter (where e.what = 'lost'), 0),
     (count(d.cycle_days) filter (where e.what = 'won'))::int, coalesce(sum(d.cycle_days) filter (where e.what = 'won'), 0)
-  from public.analytics_deals d
-  cross join lateral (values ('created', private.month_of(d.created_day)), (d.kind, private.month_of(d.closed_day))) e (what, month)
+  from unnest(p_deals) t (id)
+  join public.analytics_deals d on d.workspace_id = p_workspace and d.deal_id = t.id
+  cross join lateral (values ('created', date_trunc('month', d.created_day::timestamp)::date), (d.kind, date_trunc('month', d.closed_day::timestamp)::date)) e (what, month)
   cross join lateral (
     values ('all', ''), ('owner', d.owner_key), ('source', d.source), ('size_band', coalesce(d.size_band::text, '')),
       ('lost_reason', case e.what when 'lost' then d.lost_reason end)
     union all
     select 'competitor', c.name from unnest(d.competitors) c (name) where e.what <> 'created'
   ) k (dimension, key)
-  where d.workspace_id = p_workspace and (p_deals is null or d.deal_id = any (p_deals)) and e.month is not null and k.key is not null
+  where e.month is not null and k.key is not null
   group by d.workspace_id, e.month, k.dimension, k.key, d.currency
 $$;
 
 create function private.open_months_of(p_workspace uuid, p_deals uuid[]) returns setof public.analytics_open_months
 language sql stable set search_path = '' as $$
-  select d.workspace_id, private.month_of(d.expected_close_date), d.owner_key, d.currency, count(*)::int,
+  select d.workspace_id, date_trunc('month', d.expected_close_date::timestamp)::date, d.owner_key, d.currency, count(*)::int,
     coalesce(sum(d.value), 0), coalesce(sum(round(d.value * d.probability / 100.0, 2)), 0)
-  from public.analytics_deals d
-  where d.workspace_id = p_workspace and d.kind = 'open' and (p_deals is null or d.deal_id = any (p_deals))
-  group by d.workspace_id, private.month_of(d.expected_close_date), d.owner_key, d.currency
+  from unnest(p_deals) t (id)
+  join public.analytics_deals d on d.workspace_id = p_workspace and d.deal_id = t.id and d.kind = 'open'
+  group by d.workspace_id, date_trunc('month', d.expected_close_date::timestamp)::date, d.owner_key, d.currency
 $$;
 
 -- Taking out and adding --------------------------------------------------------------------------------------------------
@@ -190,6 +211,21 @@ language sql set search_path = '' as $$
   on conflict (workspace_id, month, stage_key, days) do update
   set visits = t.visits + excluded.visits, days_sum = t.days_sum + excluded.days_sum;
   delete from public.analytics_stage_days t where t.workspace_id = p_workspace and t.visits = 0;
+$$;
+
+create function private.move_cycle_days(p_workspace uuid, p_deals uuid[], p_before public.analytics_cycle_days[]) returns void
+language sql set search_path = '' as $$
+  insert into public.analytics_cycle_days as t
+  select p_workspace, c.month, c.currency, c.days, sum(c.deals)
+  from (
+    select n.month, n.currency, n.days, n.deals from private.cycle_days_of(p_workspace, p_deals) n
+    union all
+    select o.month, o.currency, o.days, -o.deals from unnest(p_before) o
+  ) c
+  group by c.month, c.currency, c.days
+  having sum(c.deals) <> 0
+  on conflict (workspace_id, month, currency, days) do update set deals = t.deals + excluded.deals;
+  delete from public.analytics_cycle_days t where t.workspace_id = p_workspace and t.deals = 0;
 $$;
 
 create function private.move_stage_closings(p_workspace uuid, p_deals uuid[], p_before public.analytics_stage_closings[]) returns void
@@ -257,18 +293,22 @@ begin
   ),
   gone as (
     delete from public.analytics_stage_visits v
-    where v.workspace_id = p_workspace and v.deal_id = any (p_deals)
+    using unnest(p_deals) t (id)
+    where v.workspace_id = p_workspace and v.deal_id = t.id
       and not exists (select from fresh f where f.deal_id = v.deal_id and f.visit = v.visit)
   )
-  insert into public.analytics_stage_visits as t select * from fresh
+  insert into public.analytics_stage_visits as t
+  select f.* from fresh f
+  left join public.analytics_stage_visits v on v.workspace_id = p_workspace and v.deal_id = f.deal_id and v.visit = f.visit
+  where v.visit is null or v.* is distinct from f.*
   on conflict (workspace_id, deal_id, visit) do update
   set stage_key = excluded.stage_key, entered_at = excluded.entered_at, left_at = excluded.left_at, next_stage = excluded.next_stage,
     days = excluded.days, outcome = excluded.outcome, first_visit = excluded.first_visit, advanced = excluded.advanced,
-    entered_month = excluded.entered_month, left_month = excluded.left_month
-  where t.* is distinct from excluded.*;
+    entered_month = excluded.entered_month, left_month = excluded.left_month;
 
   delete from public.analytics_deals a
-  where a.workspace_id = p_workspace and a.deal_id = any (p_deals)
+  using unnest(p_deals) t (id)
+  where a.workspace_id = p_workspace and a.deal_id = t.id
     and not exists (select from public.pipeline_projects d where d.workspace_id = a.workspace_id and d.id = a.deal_id and d.deleted_at is null);
   insert into public.analytics_deals as t select * from private.deal_facts_of(p_workspace, p_deals)
   on conflict (workspace_id, deal_id) do update
@@ -288,6 +328,7 @@ language plpgsql set search_path = '' as $$
 declare
   v_stage_months constant public.analytics_stage_months[] := array(select o from private.stage_months_of(p_workspace, p_deals) o);
   v_stage_days constant public.analytics_stage_days[] := array(select o from private.stage_days_of(p_workspace, p_deals) o);
+  v_cycles constant public.analytics_cycle_days[] := array(select o from private.cycle_days_of(p_workspace, p_deals) o);
   v_closings constant public.analytics_stage_closings[] := array(select o from private.stage_closings_of(p_workspace, p_deals) o);
   v_outcomes constant public.analytics_outcome_months[] := array(select o from private.outcome_months_of(p_workspace, p_deals) o);
   v_open constant public.analytics_open_months[] := array(select o from private.open_months_of(p_workspace, p_deals) o);
@@ -295,6 +336,7 @@ begin
   perform private.store_deal_facts(p_workspace, p_deals);
   perform private.move_stage_months(p_workspace, p_deals, v_stage_months);
   perform private.move_stage_days(p_workspace, p_deals, v_stage_days);
+  perform private.move_cycle_days(p_workspace, p_deals, v_cycles);
   perform private.move_stage_closings(p_workspace, p_deals, v_closings);
   perform private.move_outcome_months(p_workspace, p_deals, v_outcomes);
   perform private.move_open_months(p_workspace, p_deals, v_open);
@@ -393,6 +435,7 @@ begin
   delete from public.analytics_deals t where t.workspace_id = p_workspace;
   delete from public.analytics_stage_months t where t.workspace_id = p_workspace;
   delete from public.analytics_stage_days t where t.workspace_id = p_workspace;
+  delete from public.analytics_cycle_days t where t.workspace_id = p_workspace;
   delete from public.analytics_stage_closings t where t.workspace_id = p_workspace;
   delete from public.analytics_outcome_months t where t.workspace_id = p_workspace;
   delete from public.analytics_open_months t where t.workspace_id = p_workspace;
@@ -457,10 +500,11 @@ comment on column public.analytics_freshness.seconds_behind is 'How long the old
 revoke all on table public.analytics_freshness from public, anon, authenticated, service_role;
 grant select on table public.analytics_freshness to authenticated, service_role;
 
-revoke execute on function private.stage_months_of(uuid, uuid[]), private.stage_days_of(uuid, uuid[]), private.stage_closings_of(uuid, uuid[]),
+revoke execute on function private.stage_months_of(uuid, uuid[]), private.stage_days_of(uuid, uuid[]), private.cycle_days_of(uuid, uuid[]),
+  private.stage_closings_of(uuid, uuid[]),
   private.outcome_months_of(uuid, uuid[]), private.open_months_of(uuid, uuid[]),
   private.move_stage_months(uuid, uuid[], public.analytics_stage_months[]), private.move_stage_days(uuid, uuid[], public.analytics_stage_days[]),
-  private.move_stage_closings(uuid, uuid[], public.analytics_stage_closings[]), private.move_outcome_months(uuid, uuid[], public.analytics_outcome_months[]),
+  private.move_cycle_days(uuid, uuid[], public.analytics_cycle_days[]), private.move_stage_closings(uuid, uuid[], public.analytics_stage_closings[]), private.move_outcome_months(uuid, uuid[], public.analytics_outcome_months[]),
   private.move_open_months(uuid, uuid[], public.analytics_open_months[]), private.store_deal_facts(uuid, uuid[]), private.refresh_deals(uuid, uuid[]),
   private.take_queued_deals(uuid, int), private.refresh_workspace(uuid, int), private.refresh_queued(int, int), private.rebuild_analytics(uuid)
   from public, anon, authenticated, service_role;

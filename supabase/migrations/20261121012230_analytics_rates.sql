@@ -11,6 +11,7 @@ create table public.analytics_stage_rates (
   low double precision not null,
   high double precision not null,
   common_share double precision not null,
+  usual_days numeric(12, 1),
   computed_at timestamptz not null default now(),
   primary key (workspace_id, stage_key)
 );
@@ -20,6 +21,7 @@ comment on column public.analytics_stage_rates.template_rate is 'Of the industry
 comment on column public.analytics_stage_rates.trials is 'Deals that were once in the stage and are closed now; wins of them were won.';
 comment on column public.analytics_stage_rates.rate is 'Mean of the posterior; of ten true rates nine lie between low and high.';
 comment on column public.analytics_stage_rates.common_share is 'How alike deals of one month are (intraclass correlation): the more, the less each month''s deals say.';
+comment on column public.analytics_stage_rates.usual_days is 'Three of four stays in the stage that ended in the running month or the twelve before it were this long or shorter; null where none ended.';
 select private.apply_engine_rules('public.analytics_stage_rates', 'stage rates');
 
 -- The Beta distribution --------------------------------------------------------------------------------------------------
@@ -76,26 +78,25 @@ begin
 end
 $$;
 
--- Bisection: 60 halvings reach the last bit whatever the shape. exp and ln of what would underflow are errors here, not 0.
+-- Newton's steps, and a halving wherever one would leave the bounds: some ten looks at the fraction in place of sixty. ln and
+-- exp of what would underflow are errors here, not 0.
 create function private.beta_quantile(p double precision, a double precision, b double precision) returns double precision
 language plpgsql immutable parallel safe set search_path = '' as $$
 declare
+  log_beta double precision;
   low double precision := 0;
   high double precision := 1;
-  x double precision;
+  x double precision := a / (a + b);
   power double precision;
   below double precision;
-  constant_part double precision;
+  step double precision;
 begin
   if p <= 0 or p >= 1 then
     return case when p <= 0 then 0 else 1 end;
   end if;
-  constant_part := private.log_gamma(a + b) - private.log_gamma(a) - private.log_gamma(b);
-  for step in 1..60 loop
-    x := (low + high) / 2;
-    -- No number lies between the last one below 1 and 1.
-    exit when x = 1;
-    power := constant_part + a * ln(x) + b * ln(1 - x);
+  log_beta := private.log_gamma(a) + private.log_gamma(b) - private.log_gamma(a + b);
+  for turn in 1..200 loop
+    power := a * ln(x) + b * ln(1 - x) - log_beta;
     -- The fraction converges fast on this side of the mean; the other side is its mirror image.
     if power < -700 then
       below := case when x < a / (a + b) then 0 else 1 end;
@@ -109,8 +110,13 @@ begin
     else
       high := x;
     end if;
+    step := case when power > -700 then (below - p) * x * (1 - x) / exp(power) end;
+    exit when abs(step) < 1e-15 or high - low < 1e-16;
+    x := case when x - step > low and x - step < high then x - step else (low + high) / 2 end;
+    -- No number lies between the last one below 1 and 1.
+    exit when x = 0 or x = 1;
   end loop;
-  return (low + high) / 2;
+  return x;
 end
 $$;
 comment on function private.beta_quantile(double precision, double precision, double precision) is
@@ -143,6 +149,21 @@ language sql stable set search_path = '' as $$
     when s.between_ + (s.size - 1) * s.within > 0 then greatest(0, (s.between_ - s.within) / (s.between_ + (s.size - 1) * s.within))
     else 0 end) / s.k
   from spread s
+$$;
+
+create function private.usual_days(p_workspace uuid) returns table (stage_key text, days numeric)
+language sql stable set search_path = '' as $$
+  select r.stage_key, min(r.days) filter (where r.up_to >= 0.75 * r.n)
+  from (
+    select b.stage_key, b.days, sum(b.visits) over (partition by b.stage_key order by b.days) as up_to, sum(b.visits) over (partition by b.stage_key) as n
+    from (
+      select d.stage_key, d.days, sum(d.visits) as visits
+      from public.analytics_stage_days d
+      where d.workspace_id = p_workspace and d.month >= (date_trunc('month', private.workspace_today(p_workspace)::timestamp) - interval '12 months')::date
+      group by d.stage_key, d.days
+    ) b
+  ) r
+  group by r.stage_key
 $$;
 
 -- Wins of trials as a rate that does not jump with the first deal: prior Beta(w·r, w·(1 - r)), likelihood binomial, so the
@@ -178,32 +199,49 @@ language sql set search_path = '' as $$
   gone as (
     delete from public.analytics_stage_rates r where r.workspace_id = p_workspace and not exists (select from stages s where s.key = r.stage_key)
   )
-  insert into public.analytics_stage_rates as t (workspace_id, stage_key, default_rate, template_rate, wins, trials, rate, low, high, common_share)
+  insert into public.analytics_stage_rates as t (workspace_id, stage_key, default_rate, template_rate, wins, trials, rate, low, high, common_share, usual_days)
   select p_workspace, p.key, p.default_rate, p.template_rate, p.wins, p.trials, p.a / (p.a + p.b),
-    private.beta_quantile(0.05, p.a, p.b), private.beta_quantile(0.95, p.a, p.b), p.share
+    private.beta_quantile(0.05, p.a, p.b), private.beta_quantile(0.95, p.a, p.b), p.share, u.days
   from posterior p
+  left join private.usual_days(p_workspace) u on u.stage_key = p.key
   on conflict (workspace_id, stage_key) do update
   set default_rate = excluded.default_rate, template_rate = excluded.template_rate, wins = excluded.wins, trials = excluded.trials,
-    rate = excluded.rate, low = excluded.low, high = excluded.high, common_share = excluded.common_share, computed_at = now()
+    rate = excluded.rate, low = excluded.low, high = excluded.high, common_share = excluded.common_share, usual_days = excluded.usual_days, computed_at = now()
 $$;
 comment on function private.learn_stage_rates(uuid) is 'Works out the learned rate of each open stage of a workspace, from its closed deals and the rate assumed beforehand.';
 
 -- Which one counts -------------------------------------------------------------------------------------------------------
 
+-- Takes the place of the one that knew no history.
+create or replace function private.effective_rates(p_workspace uuid)
+returns table (stage_key text, kind text, default_rate double precision, rate double precision, source text)
+language sql stable set search_path = '' rows 10 as $$
+  select s.key, s.kind, s.default_probability / 100.0,
+    case c.source when 'learned' then a.rate when 'template' then (t.rates ->> s.key)::double precision
+      else case s.kind when 'won' then 1 when 'lost' then 0 else s.default_probability / 100.0 end end,
+    c.source
+  from public.pipeline_stages s
+  left join public.planning_settings o on o.workspace_id = s.workspace_id
+  left join lateral (select private.template_rates(s.workspace_id, o.template_key)) t (rates) on o.template_key is not null
+  left join public.analytics_stage_rates a on a.workspace_id = s.workspace_id and a.stage_key = s.key
+  cross join lateral (
+    select case when s.kind in ('won', 'lost') then 'stage' when a.trials >= coalesce(o.min_deals, 20) then 'learned'
+      when t.rates ->> s.key is not null then 'template' else 'stage' end as source
+  ) c
+  where s.workspace_id = p_workspace
+$$;
+
 create view public.pipeline_stage_probabilities with (security_invoker = true) as
-select s.workspace_id, s.key as stage_key, s.label, s.position, s.kind,
-  s.default_probability / 100.0::double precision as default_rate,
-  r.template_rate, r.rate as learned_rate, coalesce(r.wins, 0) as wins, coalesce(r.trials, 0) as n, r.low, r.high,
-  case c.source when 'learned' then r.rate when 'template' then r.template_rate
-    else case s.kind when 'won' then 1 when 'lost' then 0 else s.default_probability / 100.0::double precision end end as rate,
-  c.source
-from public.pipeline_stages s
-left join public.planning_settings g on g.workspace_id = s.workspace_id
-left join public.analytics_stage_rates r on r.workspace_id = s.workspace_id and r.stage_key = s.key
-cross join lateral (
-  select case when s.kind in ('won', 'lost') then 'stage' when r.trials >= coalesce(g.min_deals, 20) then 'learned'
-    when r.template_rate is not null then 'template' else 'stage' end as source
-) c;
+select s.workspace_id, s.key as stage_key, s.label, s.position, s.kind, e.default_rate,
+  (t.rates ->> s.key)::double precision as template_rate,
+  r.rate as learned_rate, coalesce(r.wins, 0) as wins, coalesce(r.trials, 0) as n, r.low, r.high, e.rate, e.source
+from public.workspaces w
+left join public.planning_settings g on g.workspace_id = w.id
+-- Offset: asked once a workspace, not once a stage.
+cross join lateral (select private.template_rates(w.id, g.template_key) as rates offset 0) t
+cross join lateral private.effective_rates(w.id) e
+join public.pipeline_stages s on s.workspace_id = w.id and s.key = e.stage_key
+left join public.analytics_stage_rates r on r.workspace_id = w.id and r.stage_key = s.key;
 comment on view public.pipeline_stage_probabilities is
   'The probability of each stage: default of the stage, of the industry template, learned from history, and which of them counts. A deal''s own and a scenario''s rates stand before these.';
 comment on column public.pipeline_stage_probabilities.n is 'Closed deals behind the learned rate; it counts from planning_settings.min_deals on.';
@@ -213,5 +251,7 @@ revoke all on table public.pipeline_stage_probabilities from public, anon, authe
 grant select on table public.pipeline_stage_probabilities to authenticated, service_role;
 
 revoke execute on function private.log_gamma(double precision), private.beta_fraction(double precision, double precision, double precision),
-  private.beta_quantile(double precision, double precision, double precision), private.common_shares(uuid), private.learn_stage_rates(uuid)
+  private.beta_quantile(double precision, double precision, double precision), private.common_shares(uuid), private.usual_days(uuid), private.learn_stage_rates(uuid)
   from public, anon, authenticated, service_role;
+-- The view runs as the one who reads it.
+grant execute on function private.effective_rates(uuid) to authenticated, service_role;

@@ -51,17 +51,25 @@ group by m.workspace_id, m.month, m.stage_key, s.label, s.position;
 comment on view public.pipeline_funnel_months is 'The same by the month in which the deals came to the stage.';
 
 create view public.pipeline_time_in_stage with (security_invoker = true) as
+-- One way through the totals for all three periods.
 with by_length as (
-  select t.workspace_id, p.period, p.since, t.stage_key, t.days, sum(t.visits) as visits, sum(t.days_sum) as days_sum
+  select t.workspace_id, t.stage_key, t.days, sum(t.visits) as visits, sum(t.days_sum) as days_sum,
+    sum(t.visits) filter (where t.month >= y.since) as visits_12, sum(t.days_sum) filter (where t.month >= y.since) as days_sum_12,
+    sum(t.visits) filter (where t.month >= q.since) as visits_3, sum(t.days_sum) filter (where t.month >= q.since) as days_sum_3
   from public.workspaces w
-  cross join lateral private.analytics_periods(private.workspace_today(w.id)) p
-  join public.analytics_stage_days t on t.workspace_id = w.id and t.month >= coalesce(p.since, '-infinity')
-  group by t.workspace_id, p.period, p.since, t.stage_key, t.days
+  cross join lateral (select private.workspace_today(w.id) as today offset 0) d
+  cross join lateral (select p.since from private.analytics_periods(d.today) p where p.period = 'last_12_months' offset 0) y
+  cross join lateral (select p.since from private.analytics_periods(d.today) p where p.period = 'last_3_months' offset 0) q
+  join public.analytics_stage_days t on t.workspace_id = w.id
+  group by t.workspace_id, t.stage_key, t.days
 ),
 ranked as (
-  select b.*, sum(b.visits) over (partition by b.workspace_id, b.period, b.stage_key order by b.days) as up_to,
-    sum(b.visits) over (partition by b.workspace_id, b.period, b.stage_key) as n
+  select b.workspace_id, p.period, b.stage_key, b.days, p.days_sum,
+    sum(p.visits) over (partition by b.workspace_id, p.period, b.stage_key order by b.days) as up_to,
+    sum(p.visits) over (partition by b.workspace_id, p.period, b.stage_key) as n
   from by_length b
+  cross join lateral (values ('last_3_months', b.visits_3, b.days_sum_3), ('last_12_months', b.visits_12, b.days_sum_12), ('all', b.visits, b.days_sum)) p (period, visits, days_sum)
+  where p.visits > 0
 ),
 waiting as (
   select d.workspace_id, d.stage_key, count(*)::int as n, avg(extract(epoch from now() - d.entered_stage_at) / 86400) as mean
@@ -69,7 +77,7 @@ waiting as (
   where d.kind in ('open', 'on_hold')
   group by d.workspace_id, d.stage_key
 )
-select r.workspace_id, r.period, r.since, r.stage_key, coalesce(s.label, r.stage_key) as label, s.position, r.n::int as n,
+select r.workspace_id, r.period, r.stage_key, coalesce(s.label, r.stage_key) as label, s.position, r.n::int as n,
   round(sum(r.days_sum) / r.n, 1) as mean_days,
   min(r.days) filter (where r.up_to >= 0.5 * r.n) as p50_days,
   min(r.days) filter (where r.up_to >= 0.75 * r.n) as p75_days,
@@ -78,7 +86,7 @@ select r.workspace_id, r.period, r.since, r.stage_key, coalesce(s.label, r.stage
 from ranked r
 left join public.pipeline_stages s on s.workspace_id = r.workspace_id and s.key = r.stage_key
 left join waiting o on o.workspace_id = r.workspace_id and o.stage_key = r.stage_key
-group by r.workspace_id, r.period, r.since, r.stage_key, s.label, s.position, r.n, o.n, o.mean;
+group by r.workspace_id, r.period, r.stage_key, s.label, s.position, r.n, o.n, o.mean;
 comment on view public.pipeline_time_in_stage is 'How long deals stayed in each stage, of the stays that ended in a period.';
 comment on column public.pipeline_time_in_stage.p50_days is 'Half of the stays were this long or shorter: the nearest rank, to a tenth of a day up to ten days, to a day beyond.';
 comment on column public.pipeline_time_in_stage.open_n is 'Deals that are in the stage now. How long they will stay nobody knows yet, so they are kept apart.';
@@ -86,16 +94,26 @@ comment on column public.pipeline_time_in_stage.open_n is 'Deals that are in the
 -- Money and time -----------------------------------------------------------------------------------------------------------
 
 create view public.pipeline_cycle with (security_invoker = true) as
-select d.workspace_id, d.currency, p.period, p.since, count(*)::int as won, count(d.cycle_days)::int as n,
-  round(avg(d.cycle_days), 1) as mean_days,
-  round((percentile_cont(0.5) within group (order by d.cycle_days))::numeric, 1) as p50_days,
-  round((percentile_cont(0.9) within group (order by d.cycle_days))::numeric, 1) as p90_days
-from public.workspaces w
-cross join lateral private.analytics_periods(private.workspace_today(w.id)) p
-join public.analytics_deals d on d.workspace_id = w.id and d.kind = 'won' and d.closed_day >= coalesce(p.since, '-infinity')
-group by d.workspace_id, d.currency, p.period, p.since;
+with by_length as (
+  select t.workspace_id, t.currency, p.period, p.since, t.days, sum(t.deals) as deals
+  from public.workspaces w
+  cross join lateral private.analytics_periods(private.workspace_today(w.id)) p
+  join public.analytics_cycle_days t on t.workspace_id = w.id and t.month >= coalesce(p.since, '-infinity')
+  group by t.workspace_id, t.currency, p.period, p.since, t.days
+),
+ranked as (
+  select b.*, sum(b.deals) over (partition by b.workspace_id, b.currency, b.period order by b.days) as up_to,
+    sum(b.deals) over (partition by b.workspace_id, b.currency, b.period) as n
+  from by_length b
+)
+select r.workspace_id, r.currency, r.period, r.since, r.n::int as n, round(sum(r.days * r.deals) / r.n, 1) as mean_days,
+  min(r.days) filter (where r.up_to >= 0.5 * r.n) as p50_days,
+  min(r.days) filter (where r.up_to >= 0.9 * r.n) as p90_days
+from ranked r
+group by r.workspace_id, r.currency, r.period, r.since, r.n;
 comment on view public.pipeline_cycle is 'Days from the creation to the closing of the deals that were won in a period.';
 comment on column public.pipeline_cycle.n is 'Won deals whose length is known: one that was closed before it came here has none.';
+comment on column public.pipeline_cycle.p50_days is 'Half of them took this long or shorter: the nearest rank.';
 
 create view public.pipeline_velocity with (security_invoker = true) as
 select t.*, private.share_in_percent(t.won, t.won + t.lost) as win_rate,
@@ -172,23 +190,26 @@ comment on column public.pipeline_win_loss.win_rate is 'Won in per cent of won a
 
 create view public.pipeline_slipped_deals with (security_invoker = true) as
 select d.workspace_id, d.deal_id, d.name, d.stage_key, d.owner_id, d.owner_label, d.value, d.currency, d.probability, d.expected_close_date,
-  d.slips, d.slipped_days, greatest(private.workspace_today(w.id) - d.expected_close_date, 0) as days_overdue
+  d.slips, d.slipped_days, greatest(t.today - d.expected_close_date, 0) as days_overdue
 from public.workspaces w
+-- Offset: asked once a workspace, not once a deal.
+cross join lateral (select private.workspace_today(w.id) as today offset 0) t
 join public.analytics_deals d on d.workspace_id = w.id and d.kind = 'open'
-where d.slips > 0 or d.expected_close_date < private.workspace_today(w.id);
+where d.slips > 0 or d.expected_close_date < t.today;
 comment on view public.pipeline_slipped_deals is 'Open deals whose expected close was moved to a later day, or has passed.';
 comment on column public.pipeline_slipped_deals.slips is 'How often it was moved to a later day; slipped_days is the way from the first day to the one now.';
 
 create view public.pipeline_ageing with (security_invoker = true) as
 select d.workspace_id, d.deal_id, d.name, d.stage_key, d.owner_id, d.owner_label, d.value, d.currency, d.expected_close_date,
-  a.days_in_stage, u.p75_days, coalesce(a.days_in_stage > u.p75_days, false) as is_old,
-  private.workspace_today(w.id) - d.created_day as days_open
+  a.days_in_stage, u.usual_days, coalesce(a.days_in_stage > u.usual_days, false) as is_old,
+  t.today - d.created_day as days_open
 from public.workspaces w
+cross join lateral (select private.workspace_today(w.id) as today offset 0) t
 join public.analytics_deals d on d.workspace_id = w.id and d.kind = 'open'
 cross join lateral (select round((extract(epoch from now() - d.entered_stage_at) / 86400)::numeric, 1) as days_in_stage) a
-left join public.pipeline_time_in_stage u on u.workspace_id = d.workspace_id and u.stage_key = d.stage_key and u.period = 'last_12_months';
+left join public.analytics_stage_rates u on u.workspace_id = d.workspace_id and u.stage_key = d.stage_key;
 comment on view public.pipeline_ageing is 'How long each open deal has been in its stage, against how long deals usually are.';
-comment on column public.pipeline_ageing.p75_days is 'Three of four stays in this stage that ended in the last twelve months were this long or shorter; null where none ended.';
+comment on column public.pipeline_ageing.usual_days is 'Three of four stays in this stage that ended in the running month or the twelve before it were this long or shorter; null where none ended.';
 comment on column public.pipeline_ageing.is_old is 'Longer than that.';
 
 create view public.pipeline_top_risks with (security_invoker = true) as
@@ -196,14 +217,15 @@ select r.workspace_id, r.deal_id, r.name, r.stage_key, r.owner_id, r.owner_label
   r.overdue, r.old_in_stage, r.slipped_twice, r.quiet, r.hard_to_staff, s.score, round(r.value * s.score / 100, 2) as exposure
 from (
   select d.*,
-    coalesce(d.expected_close_date < private.workspace_today(w.id), false) as overdue,
-    coalesce(extract(epoch from now() - d.entered_stage_at) / 86400 > u.p75_days, false) as old_in_stage,
+    coalesce(d.expected_close_date < t.today, false) as overdue,
+    coalesce(extract(epoch from now() - d.entered_stage_at) / 86400 > u.usual_days, false) as old_in_stage,
     d.slips >= 2 as slipped_twice,
     coalesce(d.last_activity_at < now() - interval '30 days', true) as quiet,
     coalesce(v.score < 50, false) as hard_to_staff
   from public.workspaces w
+  cross join lateral (select private.workspace_today(w.id) as today offset 0) t
   join public.analytics_deals d on d.workspace_id = w.id and d.kind = 'open'
-  left join public.pipeline_time_in_stage u on u.workspace_id = d.workspace_id and u.stage_key = d.stage_key and u.period = 'last_12_months'
+  left join public.analytics_stage_rates u on u.workspace_id = d.workspace_id and u.stage_key = d.stage_key
   left join public.pipeline_availability v on v.workspace_id = d.workspace_id and v.pipeline_project_id = d.deal_id
 ) r
 cross join lateral (
@@ -230,7 +252,7 @@ select w.id as workspace_id,
   (select count(*) from public.crm_activities a where a.workspace_id = w.id and a.created_at > now() - interval '7 days') as activities_7_days,
   (select s.refreshed_at from public.analytics_state s where s.workspace_id = w.id) as refreshed_at
 from public.workspaces w
-cross join lateral (select date_trunc('month', private.workspace_today(w.id)::timestamp)::date as this_month) t
+cross join lateral (select date_trunc('month', private.workspace_today(w.id)::timestamp)::date as this_month offset 0) t
 cross join lateral (
   select coalesce(sum(x.deals), 0)::int as deals, coalesce(jsonb_object_agg(x.currency, x.value), '{}') as value,
     coalesce(jsonb_object_agg(x.currency, x.weighted_value), '{}') as weighted_value

@@ -108,6 +108,7 @@ begin
     select a.workspace_id
     from public.pipeline_availability a
     join public.workspaces w on w.id = a.workspace_id and w.deleted_at is null
+    join public.pipeline_projects p on p.workspace_id = a.workspace_id and p.id = a.pipeline_project_id and p.deleted_at is null
     left join private.forecast_workspaces f on f.workspace_id = a.workspace_id
     where a.stale and coalesce(f.availability_called_at < p_now - interval '50 seconds', true)
     group by a.workspace_id

@@ -10,7 +10,7 @@ const stage = z.object({
   aliases: z.array(z.string()),
 });
 
-const deal = z.object({
+export const deal = z.object({
   id: z.string(),
   name: z.string(),
   client: z.string().nullable(),
@@ -49,7 +49,7 @@ const scenario = z.object({
 
 const span = { start_date: z.string().nullable(), end_date: z.string().nullable() };
 
-const demand = z.object({
+export const demand = z.object({
   id: z.string(),
   deal_id: z.string(),
   skill: z.string(),
@@ -70,6 +70,11 @@ const supply = z.object({
   people: z.number(),
   /** Free, by week of the horizon. */
   hours: z.array(z.number()),
+});
+
+export const calendar = z.object({
+  hours: z.array(z.number()).length(7),
+  holidays: z.array(z.object({ day: z.string(), share: z.number() })),
 });
 
 const inputs = z.object({
@@ -125,12 +130,7 @@ const inputs = z.object({
     })
     .optional(),
   demands: z.array(demand).optional(),
-  calendar: z
-    .object({
-      hours: z.array(z.number()).length(7),
-      holidays: z.array(z.object({ day: z.string(), share: z.number() })),
-    })
-    .optional(),
+  calendar: calendar.optional(),
   supply: z.array(supply).optional(),
 });
 

@@ -54,7 +54,8 @@ export function toModel(plan: Plan, setting: ForecastSetting): RatedPlan {
 /** Only for an open deal that nobody has dated. */
 function outlookOf({ closeDay, openedDay, stage }: PlanDeal, setting: ForecastSetting): AgeOutlook | null {
   const { outlooks, asOf, rates } = setting;
-  if (!outlooks || closeDay !== null || openedDay === undefined || rates.stages.get(stage)?.kind !== "open") return null;
+  if (!outlooks || closeDay !== null || openedDay === undefined || rates.stages.get(stage)?.kind !== "open")
+    return null;
   const { bandDays, byBand } = outlooks;
   return byBand[bandOf(asOf - 1 - openedDay, { bandDays, bands: byBand.length })] ?? null;
 }
@@ -89,7 +90,9 @@ function drawnDeal(deal: PlanDeal, rate: number, setting: ForecastSetting, rules
     const outlook = outlookOf(deal, setting);
     const { id, clientId, value } = deal;
     // Days to the win count from yesterday, so that the first is today.
-    return outlook === null ? [] : [{ id, clientId, value, rate, closeDay: setting.asOf - 1, timing: outlook.daysToWin }];
+    return outlook === null
+      ? []
+      : [{ id, clientId, value, rate, closeDay: setting.asOf - 1, timing: outlook.daysToWin }];
   }
   const closed = rules.stages.get(deal.stage)?.kind === "won";
   const table = closed ? null : (timing.get(deal.stage) ?? timing.get("") ?? new Int32Array(1));
