@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import pc from "picocolors";
+import { formatDay, mondayOf, parseDay } from "../../supabase/functions/_shared/planning/time/days.ts";
 import { connectCrm } from "../lib/oauth-browser.ts";
 import { type Client, createAndSignIn, DEMO_PEOPLE, type Person } from "../lib/people.ts";
 import { findPortBase } from "../lib/ports.ts";
@@ -12,7 +13,7 @@ import { DemoConsole } from "./console.ts";
 import { copyMaven, monthsSince } from "./planning/dates.ts";
 import { priceOpenDeals } from "./planning/deals.ts";
 import { writeHistory } from "./planning/history.ts";
-import { askForecast, readCapacity, readFunnel, readHiring, refreshAnalytics } from "./planning/numbers.ts";
+import { readCapacity, readFunnel, readHiring, readOutlook, refreshAnalytics } from "./planning/numbers.ts";
 import { HELP, type PlanningOptions, readOptions } from "./planning/options.ts";
 import { askForPeople, bringInTeam } from "./planning/people.ts";
 import { renderTerminal } from "./planning/terminal.ts";
@@ -28,6 +29,9 @@ const SEED = 2017;
 const today = () => new Date().toISOString().slice(0, 10);
 /** The Maven data are moved to end with the last month, so the forecast stands on the first of this one. */
 const asOf = () => `${today().slice(0, 7)}-01`;
+
+/** The first week that is wholly in what the forecast is about. */
+const firstMonday = () => formatDay(mondayOf((parseDay(asOf()) as number) + 6));
 
 function endpointOf({ stack }: Workbench) {
   return { apiUrl: stack.apiUrl, publishableKey: stack.publishableKey, secretKey: stack.secretKey };
@@ -60,20 +64,20 @@ async function readReport(owner: Client, id: string, console: DemoConsole): Prom
   const analytics = console.counter("Working out the analytics …", "deals");
   await refreshAnalytics(owner, id, analytics.show);
   analytics.stop();
-  const drawing = console.counter(`Drawing ${RUNS.toLocaleString("en")} runs …`, "deals");
+  const drawing = console.counter(`Drawing ${RUNS.toLocaleString("en")} runs, twice …`, "deals");
   const question = { workspace_id: id, as_of: asOf(), periods: MONTHS, runs: RUNS, seed: SEED };
-  const forecast = await askForecast(owner, question, drawing.show);
+  const { currency, ...forecast } = await readOutlook(owner, question, drawing.show);
   drawing.stop();
   console.step("Reading funnel, capacity and whom to hire …");
   return {
     title: "Pipeline, revenue and capacity",
     source: `Deals: CRM Sales Opportunities by Maven Analytics, moved ${monthsSince(today())} months on so that they end with last month; open deals at their list price. People, skills and demands are invented.`,
     asOf: asOf(),
-    currency: forecast.currency,
+    currency,
     funnel: await readFunnel(owner, id),
-    forecast: { runs: forecast.runs, seed: forecast.seed, periods: forecast.periods, total: forecast.total },
-    capacity: await readCapacity(owner, id, asOf(), WEEKS),
-    hiring: await readHiring(owner, id, asOf(), WEEKS),
+    forecast,
+    capacity: await readCapacity(owner, id, firstMonday(), WEEKS),
+    hiring: await readHiring(owner, id, firstMonday(), WEEKS),
   };
 }
 

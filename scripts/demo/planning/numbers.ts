@@ -1,6 +1,6 @@
 import { readProblem } from "../../lib/oauth-browser.ts";
 import type { Client } from "../../lib/people.ts";
-import type { CapacityMap, FunnelStage, HiringRow, RevenueOutlook } from "../report/data.ts";
+import type { Band, CapacityMap, ForecastMonth, FunnelStage, HiringRow, RevenueOutlook } from "../report/data.ts";
 
 /** All that the report shows, read as any client reads it. */
 
@@ -50,22 +50,50 @@ export async function readFunnel(client: Client, workspaceId: string): Promise<F
 const KINDS = ["open", "on_hold", "won", "lost"] as const;
 const kindOf = (kind: unknown) => KINDS.find((known) => known === kind) ?? "open";
 
-interface Answer extends RevenueOutlook {
+interface Answer {
   run_id: string;
   status: string;
   currency: string;
+  runs: number;
+  seed: number;
+  periods: Omit<ForecastMonth, "withNew">[];
+  total: Band;
 }
 
-export interface ForecastQuestion {
+interface ForecastQuestion {
   workspace_id: string;
   as_of: string;
   periods: number;
   runs: number;
   seed: number;
+  include_new_business: boolean;
 }
 
+/** Two forecasts with the same draws: of the deals that are there, and with those that are still to come. */
+export async function readOutlook(
+  client: Client,
+  question: Omit<ForecastQuestion, "include_new_business">,
+  told: (done: number, total: number) => void,
+): Promise<RevenueOutlook & { currency: string }> {
+  const { currency, runs, seed, periods, total } = await ask(
+    client,
+    { ...question, include_new_business: false },
+    told,
+  );
+  const all = await ask(client, { ...question, include_new_business: true }, told);
+  return {
+    currency,
+    runs,
+    seed,
+    periods: periods.map((month, at) => ({ ...month, withNew: bandOf(all.periods[at] ?? month) })),
+    total: { ...bandOf(total), withNew: bandOf(all.total) },
+  };
+}
+
+const bandOf = ({ p10, p50, p90 }: Band): Band => ({ p10, p50, p90 });
+
 /** A large forecast is calculated in the background: its row tells how far it is. */
-export async function askForecast(
+async function ask(
   client: Client,
   question: ForecastQuestion,
   told: (done: number, total: number) => void,

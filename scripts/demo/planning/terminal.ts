@@ -1,11 +1,11 @@
 import Table from "cli-table3";
 import pc from "picocolors";
-import type { CapacityMap, FunnelStage, HiringRow, PlanningReport, RevenueOutlook } from "../report/data.ts";
+import type { Band, CapacityMap, FunnelStage, HiringRow, PlanningReport, RevenueOutlook } from "../report/data.ts";
 import { LOAD_NAMES, type LoadLevel, levelOf, loadOf, loadText } from "../report/load.ts";
 import { count, dayName, money, monthName, shortMoney } from "../report/words.ts";
 
 const BAR = 28;
-const BAND = 44;
+const BAND = 36;
 
 /** The report for a terminal. Says the same without colours. */
 export function renderTerminal({ funnel, forecast, capacity, hiring, currency, asOf }: PlanningReport): string {
@@ -43,23 +43,24 @@ function renderFunnel(stages: readonly FunnelStage[], currency: string): string 
 }
 
 function renderForecast({ periods, total, runs, seed }: RevenueOutlook, currency: string): string {
-  const most = Math.max(1, ...periods.map(({ p90 }) => p90));
-  const table = tableOf(["Month", "P10 ░ P50 ┃ P90", "P10", "P50", "P90"], 2);
-  for (const { period, p10, p50, p90 } of periods) {
-    const numbers = [p10, p50, p90].map((value) => shortMoney(value, currency));
-    table.push([monthName(period), band(p10, p50, p90, most), ...numbers]);
+  const most = Math.max(1, ...periods.flatMap(({ p90, withNew }) => [p90, withNew.p90]));
+  const table = tableOf(["Month", "Deals", "P10 ░ P50 ┃ P90", "P10", "P50", "P90"], 3);
+  const numbers = ({ p10, p50, p90 }: Band) => [p10, p50, p90].map((value) => shortMoney(value, currency));
+  for (const { period, withNew, ...own } of periods) {
+    table.push([monthName(period), "pipeline", band(own, most, pc.cyan), ...numbers(own)]);
+    table.push(["", "and new", band(withNew, most, pc.magenta), ...numbers(withNew)]);
   }
-  const whole = [total.p10, total.p50, total.p90].map((value) => shortMoney(value, currency));
-  table.push([pc.bold("Together"), pc.dim(`${count(runs)} runs, seed ${seed}`), ...whole]);
+  table.push([pc.bold("Together"), "pipeline", pc.dim(`${count(runs)} runs, seed ${seed}`), ...numbers(total)]);
+  table.push(["", "and new", "", ...numbers(total.withNew)]);
   return table.toString();
 }
 
 /** From P10 to P90 on a common scale, P50 marked. */
-function band(p10: number, p50: number, p90: number, most: number): string {
+function band({ p10, p50, p90 }: Band, most: number, paint: (text: string) => string): string {
   const place = (value: number) => Math.round((value / most) * (BAND - 1));
   return Array.from({ length: BAND }, (_, at) => {
-    if (at === place(p50)) return pc.bold(pc.cyan("┃"));
-    return at >= place(p10) && at <= place(p90) ? pc.cyan("░") : " ";
+    if (at === place(p50)) return pc.bold(paint("┃"));
+    return at >= place(p10) && at <= place(p90) ? paint("░") : " ";
   }).join("");
 }
 

@@ -112,11 +112,11 @@ describe("the report in a browser", () => {
         return { width, height, fill: getComputedStyle(mark).fill };
       }),
     );
-    // 5 stages, 3 bands, 3 closed months (two of them nothing), 7 weeks of a skill.
-    expect(sizes).toHaveLength(18);
-    expect(sizes.filter(({ width, height }) => width > 0 && height > 0)).toHaveLength(16);
-    expect(sizes.every(({ fill }) => /^rgb\(/.test(fill))).toBe(true);
-    expect(await page.locator('svg [aria-label="tick"] line').count()).toBe(3);
+    // 5 stages, 3 bands, 3 closed months (two of them nothing), 3 outlines, 7 weeks of a skill.
+    expect(sizes).toHaveLength(21);
+    expect(sizes.filter(({ width, height }) => width > 0 && height > 0)).toHaveLength(19);
+    expect(sizes.filter(({ fill }) => /^rgb\(/.test(fill))).toHaveLength(18);
+    expect(await page.locator('svg [aria-label="tick"] line').count()).toBe(6);
     await page.close();
   });
 

@@ -40,14 +40,16 @@ function drawCapacity(cells: readonly Cell[], weeks: readonly string[], descript
   const skills = [...new Set(cells.map(({ skill }) => skill))];
   const asked = cells.filter(({ load }) => load !== null);
   const colour = (prefix: string) => ({ value: ({ load }: Cell) => `var(--${prefix}-${level(load)})`, scale: null });
+  const tilted = weeks.length > 14;
   const place = { x: "week", y: "skill" } as const;
   return drawChart(
     {
-      height: 60 + 34 * skills.length,
+      height: (tilted ? 90 : 60) + 34 * skills.length,
       marginLeft: 150,
-      marginTop: 36,
+      marginTop: tilted ? 64 : 36,
+      marginRight: tilted ? 40 : 20,
       padding: 0.06,
-      x: { label: null, domain: [...weeks], axis: "top", tickRotate: weeks.length > 14 ? -40 : 0 },
+      x: { label: null, domain: [...weeks], axis: "top", tickRotate: tilted ? -40 : 0 },
       y: { label: null, domain: skills },
       marks: [
         Plot.cell(asked, { ...place, fill: colour("load"), title: words }),

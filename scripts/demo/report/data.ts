@@ -25,7 +25,7 @@ export interface RevenueOutlook {
   runs: number;
   seed: number;
   periods: ForecastMonth[];
-  total: Band;
+  total: Band & { withNew: Band };
 }
 
 export interface Band {
@@ -38,8 +38,10 @@ export interface ForecastMonth extends Band {
   /** YYYY-MM. */
   period: string;
   closed: number;
-  /** Value × probability, as a person would add it up. */
+  /** Value × probability of the deals that have a closing day, as a person would add it up. */
   weighted: number;
+  /** Together with deals that nobody has entered yet. */
+  withNew: Band;
 }
 
 export interface CapacityMap {

@@ -48,14 +48,23 @@ describe("the report", () => {
 
   it("the forecast has a band and a middle for each month, the band as high as P90 is above P10", () => {
     const section = chart("forecast");
-    const [bands, closed] = [...(section?.querySelectorAll('[aria-label="bar"]') ?? [])];
+    const [bands, closed, withNew] = [...(section?.querySelectorAll('[aria-label="bar"]') ?? [])];
     const heights = [...(bands?.querySelectorAll("rect") ?? [])].map((band) => Number(band.getAttribute("height")));
     expect(heights).toHaveLength(3);
     // P90 − P10 of the sample: 600, 640 and 680 thousand.
     expect((heights[1] as number) / (heights[0] as number)).toBeCloseTo(640 / 600, 3);
     expect((heights[2] as number) / (heights[0] as number)).toBeCloseTo(680 / 600, 3);
     expect(closed?.querySelectorAll("rect")).toHaveLength(3);
-    expect(section?.querySelectorAll('[aria-label="tick"] line')).toHaveLength(3);
+    expect(withNew?.querySelectorAll("rect")).toHaveLength(3);
+    expect(section?.querySelectorAll('[aria-label="tick"] line')).toHaveLength(6);
+    expect(section?.querySelectorAll('[aria-label="dot"] path')).toHaveLength(3);
+  });
+
+  it("leaves out what adding up says where no open deal has a closing day", () => {
+    const periods = SAMPLE.forecast.periods.map((month) => ({ ...month, weighted: month.closed }));
+    const document = pageOf({ ...SAMPLE, forecast: { ...SAMPLE.forecast, periods } });
+    expect(document.querySelectorAll('[aria-label="dot"]')).toHaveLength(0);
+    expect(texts(document, ".legend li").join()).not.toMatch(/probability/);
   });
 
   it("the heat map shows each week of a skill that is asked or there, in the colour of its load", () => {
@@ -75,7 +84,11 @@ describe("the report", () => {
   });
 
   it("is a page also when there is no deal, no month and nobody", () => {
-    const forecast = { ...SAMPLE.forecast, periods: [], total: { p10: 0, p50: 0, p90: 0 } };
+    const forecast = {
+      ...SAMPLE.forecast,
+      periods: [],
+      total: { p10: 0, p50: 0, p90: 0, withNew: { p10: 0, p50: 0, p90: 0 } },
+    };
     const document = pageOf({ ...SAMPLE, funnel: [], forecast, capacity: { weeks: [], skills: [] }, hiring: [] });
     expect(document.querySelectorAll("svg")).toHaveLength(3);
     expect(document.toString()).not.toMatch(/NaN|undefined|Infinity/);

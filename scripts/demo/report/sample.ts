@@ -16,7 +16,12 @@ export const SAMPLE: PlanningReport = {
   forecast: {
     runs: 10_000,
     seed: 2017,
-    total: { p10: 1_200_000, p50: 1_900_000, p90: 2_600_000 },
+    total: {
+      p10: 1_200_000,
+      p50: 1_900_000,
+      p90: 2_600_000,
+      withNew: { p10: 1_900_000, p50: 2_700_000, p90: 3_600_000 },
+    },
     periods: ["2026-11", "2026-12", "2027-01"].map((period, at) => ({
       period,
       closed: at === 0 ? 120_000 : 0,
@@ -24,6 +29,7 @@ export const SAMPLE: PlanningReport = {
       p10: 300_000 + at * 20_000,
       p50: 600_000 + at * 40_000,
       p90: 900_000 + at * 60_000,
+      withNew: { p10: 500_000, p50: 850_000 + at * 50_000, p90: 1_200_000 },
     })),
   },
   capacity: {

@@ -10,6 +10,7 @@ const COLOURS: Record<string, readonly [light: string, dark: string]> = {
   lost: ["#b8574f", "#e08379"],
   band: ["#b9d2f0", "#2c4a70"],
   middle: ["#1d4f91", "#9cc7ff"],
+  new: ["#6d3fb0", "#c3a6f5"],
   naive: ["#b35900", "#ffb066"],
   "load-0": ["#e3eef9", "#1f2f40"],
   "load-1": ["#a8d5b5", "#25573a"],
