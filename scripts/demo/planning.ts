@@ -22,7 +22,7 @@ import { renderPage } from "./report/page.ts";
 
 const MAVEN = join(PROJECT_ROOT, "packages", "mock-crm", "data", "maven-crm-sales");
 const MONTHS = 6;
-const WEEKS = 20;
+const WEEKS = 18;
 const RUNS = 10_000;
 const SEED = 2017;
 

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { faker as anyFaker } from "@faker-js/faker";
+import { base, en, Faker } from "@faker-js/faker";
 import { parse } from "csv-parse/sync";
 import type { Client } from "../../lib/people.ts";
 import { dayAfter } from "./team.ts";
@@ -89,7 +89,7 @@ const NEEDS: Record<string, readonly Need[]> = {
 
 /** The work would begin some weeks from the day on: spread, because customers are not all ready at once. */
 export function inventDemands(deals: readonly OpenDeal[], from: string, seed: number): Demand[] {
-  const faker = anyFaker;
+  const faker = new Faker({ locale: [en, base] });
   faker.seed(seed);
   return deals.flatMap(({ id, product }) => {
     const start = dayAfter(from, faker.number.int({ min: 14, max: 150 }));

@@ -13,7 +13,8 @@ export async function refreshAnalytics(client: Client, workspaceId: string, told
     else {
       const state = data as { deals: number; more: boolean };
       deals += state.deals;
-      told(deals);
+      // Nothing: the job was quicker.
+      if (deals > 0) told(deals);
       if (!state.more) return;
     }
   }
