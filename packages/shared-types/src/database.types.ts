@@ -42,6 +42,65 @@ export type Database = {
             foreignKeyName: "calendar_holidays_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "calendar_holidays_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      conversion_templates: {
+        Row: {
+          created_at: string;
+          id: string;
+          industry: string | null;
+          key: string;
+          label: string;
+          rates: NonNullable<Json>;
+          source: string;
+          updated_at: string;
+          workspace_id: string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          id?: string;
+          industry?: string | null;
+          key: string;
+          label: string;
+          rates?: NonNullable<Json>;
+          source: string;
+          updated_at?: string;
+          workspace_id?: string | null;
+        };
+        Update: {
+          created_at?: string;
+          id?: string;
+          industry?: string | null;
+          key?: string;
+          label?: string;
+          rates?: NonNullable<Json>;
+          source?: string;
+          updated_at?: string;
+          workspace_id?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "conversion_templates_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "conversion_templates_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -157,6 +216,13 @@ export type Database = {
             foreignKeyName: "crm_activities_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_activities_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -232,6 +298,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "crm_sync_health";
             referencedColumns: ["workspace_id", "config_id"];
+          },
+          {
+            foreignKeyName: "crm_audit_log_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
           },
           {
             foreignKeyName: "crm_audit_log_workspace_id_fkey";
@@ -369,6 +442,13 @@ export type Database = {
             foreignKeyName: "crm_campaign_contacts_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_campaign_contacts_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -449,6 +529,13 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "crm_campaigns_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "crm_campaigns_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -552,6 +639,13 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "crm_companies_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "crm_companies_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -684,6 +778,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "crm_companies";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_contacts_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
           },
           {
             foreignKeyName: "crm_contacts_workspace_id_fkey";
@@ -878,6 +979,13 @@ export type Database = {
             foreignKeyName: "crm_notes_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_notes_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -999,6 +1107,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "pipeline_projects";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
           },
           {
             foreignKeyName: "crm_projects_workspace_id_fkey";
@@ -1179,6 +1294,13 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "crm_sync_configs_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "crm_sync_configs_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -1697,6 +1819,13 @@ export type Database = {
             foreignKeyName: "crm_tasks_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_tasks_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -1785,6 +1914,13 @@ export type Database = {
             foreignKeyName: "employee_allocations_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -1824,7 +1960,7 @@ export type Database = {
           created_by: string | null;
           employee_id: string;
           id: string;
-          is_primary: boolean | null;
+          is_primary: boolean;
           level: string | null;
           skill_key: string;
           updated_at: string;
@@ -1837,7 +1973,7 @@ export type Database = {
           created_by?: string | null;
           employee_id: string;
           id?: string;
-          is_primary?: boolean | null;
+          is_primary?: boolean;
           level?: string | null;
           skill_key: string;
           updated_at?: string;
@@ -1849,7 +1985,7 @@ export type Database = {
           created_by?: string | null;
           employee_id?: string;
           id?: string;
-          is_primary?: boolean | null;
+          is_primary?: boolean;
           level?: string | null;
           skill_key?: string;
           updated_at?: string;
@@ -1863,6 +1999,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "employees";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employee_skills_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
           },
           {
             foreignKeyName: "employee_skills_workspace_id_fkey";
@@ -1928,6 +2071,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "employees";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employee_time_off_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
           },
           {
             foreignKeyName: "employee_time_off_workspace_id_fkey";
@@ -2004,6 +2154,13 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "employees_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "employees_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -2172,6 +2329,13 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -2265,6 +2429,13 @@ export type Database = {
             foreignKeyName: "pipeline_resource_demands_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_resource_demands_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -2305,6 +2476,254 @@ export type Database = {
           },
         ];
       };
+      pipeline_scenario_edits: {
+        Row: {
+          created_at: string;
+          created_by: string | null;
+          id: string;
+          kind: string;
+          payload: NonNullable<Json>;
+          pipeline_project_id: string | null;
+          position: number;
+          scenario_id: string;
+          updated_at: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          created_by?: string | null;
+          id?: string;
+          kind: string;
+          payload?: NonNullable<Json>;
+          pipeline_project_id?: string | null;
+          position: number;
+          scenario_id: string;
+          updated_at?: string;
+          workspace_id: string;
+        };
+        Update: {
+          created_at?: string;
+          created_by?: string | null;
+          id?: string;
+          kind?: string;
+          payload?: NonNullable<Json>;
+          pipeline_project_id?: string | null;
+          position?: number;
+          scenario_id?: string;
+          updated_at?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_scenario_edits_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_edits_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_edits_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_edits_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "opportunity_id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_edits_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_opportunities";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_edits_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_projects";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_edits_workspace_id_scenario_id_fkey";
+            columns: ["workspace_id", "scenario_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_scenarios";
+            referencedColumns: ["workspace_id", "id"];
+          },
+        ];
+      };
+      pipeline_scenario_projects: {
+        Row: {
+          created_at: string;
+          created_by: string | null;
+          pipeline_project_id: string;
+          scenario_id: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          created_by?: string | null;
+          pipeline_project_id: string;
+          scenario_id: string;
+          workspace_id: string;
+        };
+        Update: {
+          created_at?: string;
+          created_by?: string | null;
+          pipeline_project_id?: string;
+          scenario_id?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_scenario_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_projects_workspace_id_pipeline_project_i_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_projects_workspace_id_pipeline_project_i_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "opportunity_id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_projects_workspace_id_pipeline_project_i_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_opportunities";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_projects_workspace_id_pipeline_project_i_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_projects";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_projects_workspace_id_scenario_id_fkey";
+            columns: ["workspace_id", "scenario_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_scenarios";
+            referencedColumns: ["workspace_id", "id"];
+          },
+        ];
+      };
+      pipeline_scenarios: {
+        Row: {
+          base_scenario_id: string | null;
+          confidence_threshold: number | null;
+          conversion_rates: NonNullable<Json>;
+          created_at: string;
+          created_by: string | null;
+          deleted_at: string | null;
+          description: string | null;
+          forecast_months: number;
+          id: string;
+          name: string;
+          promoted_at: string | null;
+          promoted_by: string | null;
+          seed: number | null;
+          status: string;
+          template_key: string | null;
+          updated_at: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          base_scenario_id?: string | null;
+          confidence_threshold?: number | null;
+          conversion_rates?: NonNullable<Json>;
+          created_at?: string;
+          created_by?: string | null;
+          deleted_at?: string | null;
+          description?: string | null;
+          forecast_months?: number;
+          id?: string;
+          name: string;
+          promoted_at?: string | null;
+          promoted_by?: string | null;
+          seed?: number | null;
+          status?: string;
+          template_key?: string | null;
+          updated_at?: string;
+          workspace_id: string;
+        };
+        Update: {
+          base_scenario_id?: string | null;
+          confidence_threshold?: number | null;
+          conversion_rates?: NonNullable<Json>;
+          created_at?: string;
+          created_by?: string | null;
+          deleted_at?: string | null;
+          description?: string | null;
+          forecast_months?: number;
+          id?: string;
+          name?: string;
+          promoted_at?: string | null;
+          promoted_by?: string | null;
+          seed?: number | null;
+          status?: string;
+          template_key?: string | null;
+          updated_at?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_scenarios_workspace_id_base_scenario_id_fkey";
+            columns: ["workspace_id", "base_scenario_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_scenarios";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenarios_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenarios_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       pipeline_stage_history: {
         Row: {
           changed_at: string;
@@ -2341,6 +2760,13 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "pipeline_stage_history_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "pipeline_stage_history_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -2411,6 +2837,13 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "pipeline_stages_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "pipeline_stages_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -2494,6 +2927,13 @@ export type Database = {
             foreignKeyName: "planning_settings_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: true;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "planning_settings_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: true;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -2520,6 +2960,13 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "skill_aliases_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "skill_aliases_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -2573,6 +3020,13 @@ export type Database = {
             foreignKeyName: "skills_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "skills_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -2602,6 +3056,13 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "teams_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "teams_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -2638,6 +3099,13 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "working_calendars_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "working_calendars_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -2696,6 +3164,13 @@ export type Database = {
             foreignKeyName: "workspace_invitations_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "workspace_invitations_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -2731,6 +3206,13 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "workspace_members_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "workspace_members_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -2965,6 +3447,13 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -3066,6 +3555,13 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -3120,6 +3616,13 @@ export type Database = {
             foreignKeyName: "crm_sync_configs_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_sync_configs_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -3156,6 +3659,13 @@ export type Database = {
             foreignKeyName: "pipeline_stages_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_stages_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -3178,10 +3688,32 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
         ];
+      };
+      resource_utilisation: {
+        Row: {
+          allocated: number | null;
+          capacity: number | null;
+          free: number | null;
+          over: number | null;
+          team: string | null;
+          team_id: string | null;
+          utilisation: number | null;
+          week: string | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [];
       };
     };
     Functions: {
@@ -3206,6 +3738,30 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: false;
         };
+      };
+      capacity_weeks: {
+        Args: {
+          from_date?: string;
+          group_by?: string;
+          weeks?: number;
+          weighting?: string;
+          with_reach?: boolean;
+          workspace_id: string;
+        };
+        Returns: {
+          allocated: number;
+          capacity: number;
+          critical_demand: number;
+          demand: number;
+          free: number;
+          gap: number;
+          key: string;
+          level: string;
+          over: number;
+          reach: number;
+          week: string;
+          weighted_demand: number;
+        }[];
       };
       change_member_role: {
         Args: { role: string; user_id: string; workspace_id: string };
@@ -3685,6 +4241,56 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      demand_cover: {
+        Args: { from_date?: string; weeks?: number; weighting?: string; workspace_id: string };
+        Returns: {
+          alternatives: Json;
+          asked: number;
+          category: string;
+          hours: number;
+          is_critical: boolean;
+          level: string;
+          pass: number;
+          skill_key: string;
+          used_category: string;
+          used_level: string;
+          used_skill: string;
+          week: string;
+        }[];
+      };
+      demand_weeks: {
+        Args: {
+          confidence_threshold?: number;
+          deal_ids?: string[];
+          from_date?: string;
+          group_by?: string;
+          weeks?: number;
+          weighting?: string;
+          workspace_id: string;
+        };
+        Returns: {
+          critical_hours: number;
+          deals: number;
+          hours: number;
+          key: string;
+          level: string;
+          unstaffed_hours: number;
+          week: string;
+        }[];
+      };
+      hiring_need: {
+        Args: { from_date?: string; weeks?: number; weighting?: string; workspace_id: string };
+        Returns: {
+          category: string;
+          is_critical: boolean;
+          late: boolean;
+          level: string;
+          needed_by: string;
+          open_by: string;
+          people: number;
+          skill_key: string;
+        }[];
+      };
       invite_member: {
         Args: { email: string; role?: string; valid_for?: string; workspace_id: string };
         Returns: {
@@ -3748,6 +4354,18 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      over_allocations: {
+        Args: { from_date?: string; weeks?: number; workspace_id: string };
+        Returns: {
+          allocated: number;
+          allocations: Json;
+          capacity: number;
+          employee_id: string;
+          employee_name: string;
+          over: number;
+          week: string;
+        }[];
+      };
       remove_member: { Args: { user_id: string; workspace_id: string }; Returns: undefined };
       restore_workspace: {
         Args: { workspace_id: string };
@@ -3780,6 +4398,22 @@ export type Database = {
           subtitle: string;
           title: string;
           updated_at: string;
+        }[];
+      };
+      staffing_candidates: {
+        Args: { demand_id: string; max_results?: number };
+        Returns: {
+          asked_hours: number;
+          employee_id: string;
+          free_hours: number;
+          free_share: number;
+          level: string;
+          match: number;
+          name: string;
+          score: number;
+          skill_key: string;
+          team_id: string;
+          years: number;
         }[];
       };
       transfer_ownership: { Args: { user_id: string; workspace_id: string }; Returns: undefined };
