@@ -50,6 +50,7 @@ create function pg_temp.set_base(scenario_name text, base text) returns text lan
 $$;
 select pg_temp.scenario('ada', n::text) from generate_series(1, 6) n;
 select is(pg_temp.set_base('1', '1'), 'PC004 base_scenario_id: A scenario cannot build on itself, directly or through others.', 'a scenario is not its own base');
+select is(pg_temp.refusal('ada', format('insert into pipeline_scenarios (workspace_id, id, name, base_scenario_id) values (%L, %L, %L, %2$L)', (select id from w), gen_random_uuid(), 'Round')), 'PC004 base_scenario_id: A scenario cannot build on itself, directly or through others.', 'not from the beginning either');
 select is(string_agg(pg_temp.set_base(n::text, (n - 1)::text), ' '), 'allowed allowed allowed allowed', 'five build on each other') from generate_series(2, 5) n;
 select is(pg_temp.set_base('1', '5'), 'PC004 base_scenario_id: A scenario cannot build on itself, directly or through others.', 'but not in a circle');
 select is(pg_temp.set_base('6', '5'), 'PC004 Copy one of them without following its base.: Scenarios build on each other at most five in a row; these would be 6.', 'a sixth is one too many');
@@ -58,6 +59,13 @@ select is(pg_temp.set_base('6', '3'), 'allowed', 'beside them there is room');
 select is(pg_temp.refusal('ada', format('update pipeline_scenarios set base_scenario_id = %L where id = %L', gen_random_uuid(), pg_temp.id_of('1'))) like 'PC001 base_scenario_id: There is no scenario % in this workspace to build on.', true, 'a base is there');
 select is(pg_temp.try_as('ada', format('delete from pipeline_scenarios where id = %L', pg_temp.id_of('3'))), '23503', 'what others build on is not deleted for good');
 select is(pg_temp.try_as('ada', format('insert into pipeline_scenarios (workspace_id, name, base_scenario_id) select id, %L, %L from workspaces where name <> %L limit 1', 'Elsewhere', pg_temp.id_of('1'), 'Team')), 'PC001', 'a base is of the same workspace');
+
+create function pg_temp.set_field(assignment text) returns text language sql as $$
+  select left(pg_temp.refusal('ada', format('update pipeline_scenarios set %s where id = %L', assignment, pg_temp.id_of('1'))), 7)
+$$;
+select is(array[pg_temp.set_field('forecast_months = 0'), pg_temp.set_field('forecast_months = 61'), pg_temp.set_field('forecast_months = 60')], '{"23514 :","23514 :",allowed}', 'a forecast is about one month at least and sixty at most');
+select is(array[pg_temp.set_field('confidence_threshold = 1.01'), pg_temp.set_field('confidence_threshold = ''NaN'''), pg_temp.set_field('confidence_threshold = 0.5')], '{"23514 :","23514 :",allowed}', 'a threshold is a share');
+select is(array[pg_temp.set_field('seed = -1'), pg_temp.set_field('seed = 4294967296'), pg_temp.set_field('seed = 4294967295')], '{"23514 :","23514 :",allowed}', 'a seed has 32 bits');
 
 -- What an edit may say ---------------------------------------------------------------------------------------------------
 
