@@ -30,10 +30,10 @@ end $$;
 
 create temp table question (view text, answer text, index text) on commit drop;
 insert into question values
-  ('pipeline_slipped_deals', 'order by days_overdue desc limit 50', 'analytics_deals_expected_idx|analytics_deals_closed_day_idx'),
-  ('pipeline_ageing', 'order by days_in_stage desc limit 50', 'analytics_deals_expected_idx|analytics_deals_closed_day_idx'),
-  ('pipeline_top_risks', 'order by exposure desc limit 50', 'analytics_deals_expected_idx|analytics_deals_closed_day_idx'),
-  ('pipeline_time_in_stage', '', 'analytics_stage_days_pkey'),
+  ('pipeline_slipped_deals', 'order by days_overdue desc limit 50', 'analytics_deals_(entered|expected|closed_day)_idx'),
+  ('pipeline_ageing', 'order by entered_stage_at limit 50', 'analytics_deals_(entered|expected|closed_day)_idx'),
+  ('pipeline_top_risks', 'order by exposure desc limit 50', 'analytics_deals_(entered|expected|closed_day)_idx'),
+  ('pipeline_time_in_stage', '', 'analytics_deals_(entered|expected|closed_day)_idx'),
   ('pipeline_win_loss', '', 'analytics_outcome_months_pkey|analytics_outcome_months_dimension_idx'),
   ('pipeline_velocity', '', 'analytics_outcome_months_dimension_idx'),
   ('pipeline_trend_months', '', 'analytics_outcome_months_dimension_idx'),
