@@ -40,7 +40,7 @@ create index pipeline_targets_owner_idx on public.pipeline_targets (workspace_id
 create trigger set_updated_at before update on public.pipeline_targets
   for each row execute function private.set_updated_at();
 
-select private.apply_settings_rules('public.pipeline_targets', 'targets');
+select private.apply_reference_rules('public.pipeline_targets', 'targets');
 
 -- Coverage ---------------------------------------------------------------------------------------------------------------
 
@@ -109,6 +109,8 @@ begin
   loop
     begin
       perform private.take_snapshot(v_workspace.id, v_workspace.today);
+      -- With a month a period may end, also where no deal changes.
+      perform private.count_stage_times(v_workspace.id);
       v_taken := v_taken + 1;
     exception when others then
       raise warning 'No snapshot of workspace %: % (%)', v_workspace.id, sqlerrm, sqlstate;
