@@ -15,7 +15,7 @@ comment on function private.apply_reference_rules(regclass, text) is
 -- A check cannot look into an array by itself.
 create function private.is_ascending(numbers numeric[]) returns boolean
 language sql immutable parallel safe set search_path = '' as $$
-  select coalesce(bool_and(n.number > 0 and n.number <> 'NaN' and n.number > coalesce(n.former, 0)), true)
+  select coalesce(bool_and(coalesce(n.number <> 'NaN' and n.number > coalesce(n.former, 0), false)), true)
   from (select u.number, lag(u.number) over (order by u.place) as former from unnest(numbers) with ordinality u (number, place)) n
 $$;
 comment on function private.is_ascending(numeric[]) is 'Whether each number is above the one before it, the first above 0. False with a null or NaN among them.';

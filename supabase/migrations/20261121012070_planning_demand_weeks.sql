@@ -35,6 +35,13 @@ comment on function private.deal_rates(uuid, uuid[]) is 'How likely each live de
 
 -- How much --------------------------------------------------------------------------------------------------------------------
 
+-- n days from the first end on first + n - 1; none needs nobody. Bounded, for a date ends where numbers go on.
+create function private.work_end(p_first date, p_days int) returns date
+language sql immutable strict parallel safe set search_path = '' as $$
+  select least(p_first, date '9999-12-31') + least(p_days, 100000) - 1
+$$;
+comment on function private.work_end(date, int) is 'The last day of work of so many days; null: open-ended.';
+
 create function private.demand_spans(p_workspace uuid, p_deals uuid[] default null, p_threshold numeric default null)
 returns table (
   demand_id uuid, pipeline_project_id uuid, skill_key text, category text, level text, first_day date, last_day date,
@@ -47,10 +54,8 @@ language sql stable set search_path = '' rows 5000 as $$
   join public.pipeline_projects p on p.workspace_id = d.workspace_id and p.id = d.pipeline_project_id
   join private.deal_rates(p_workspace, p_deals) r on r.pipeline_project_id = p.id
   join public.planning_settings s on s.workspace_id = d.workspace_id
-  -- n days from the first end on first + n - 1; none needs nobody. Bounded, for a date ends where numbers go on.
-  cross join lateral (select
-    coalesce(d.start_date, p.estimated_start_date),
-    coalesce(d.end_date, least(p.estimated_start_date, date '9999-12-31') + least(p.estimated_duration, 100000) - 1)) n (first_day, last_day)
+  cross join lateral (select coalesce(d.start_date, p.estimated_start_date),
+    coalesce(d.end_date, private.work_end(p.estimated_start_date, p.estimated_duration))) n (first_day, last_day)
   where d.workspace_id = p_workspace
     and (r.kind = 'won' or r.kind = 'open' and r.rate >= coalesce(p_threshold, s.confidence_threshold))
     and n.first_day is not null and (n.last_day >= n.first_day or n.last_day is null)
@@ -159,7 +164,7 @@ $$;
 comment on function public.demand_weeks(uuid, date, int, text, text, uuid[], numeric) is
   'Hours that won and open deals ask for, by ISO week and skill (with level), category, level or deal; weighted by how likely the deals are, or as they stand. unstaffed_hours: without what is firmly allocated to the demands.';
 
-revoke execute on function private.effective_rates(uuid), private.deal_rates(uuid, uuid[]), private.demand_spans(uuid, uuid[], numeric),
+revoke execute on function private.effective_rates(uuid), private.deal_rates(uuid, uuid[]), private.work_end(date, int), private.demand_spans(uuid, uuid[], numeric),
   private.demand_hours(uuid, date, int, uuid[], numeric), private.check_choice(text, text, text[]), private.check_deals(uuid, uuid[])
   from public, anon, authenticated, service_role;
 revoke execute on function public.demand_weeks(uuid, date, int, text, text, uuid[], numeric) from public, anon;

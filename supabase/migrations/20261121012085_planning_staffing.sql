@@ -100,7 +100,8 @@ language sql stable set search_path = '' set enable_nestloop = off set enable_me
           sum(u.amount) filter (where u.profile is not null) over before as asked_before
         from (
           select s.pass + 1 as pass, s.profile, s.n, s.of_skill, s.of_category, s.amount,
-            case when s.profile is not null then o.pool when k.by_category then s.of_category else s.of_skill end as pool
+            -- Who asks for nobody in this pass and whom nobody asks for do not meet.
+            case when s.profile is not null then coalesce(o.pool, 0) when k.by_category then coalesce(s.of_category, -1) else coalesce(s.of_skill, -1) end as pool
           from state s
           join turn k on k.pass = s.pass + 1
           left join option o on o.profile = s.profile and o.pass = s.pass + 1
@@ -216,3 +217,101 @@ revoke execute on function private.demand_profiles(uuid), private.profile_option
   from public, anon, authenticated, service_role;
 revoke execute on function public.demand_cover(uuid, date, int, text), public.hiring_need(uuid, date, int, text) from public, anon;
 grant execute on function public.demand_cover(uuid, date, int, text), public.hiring_need(uuid, date, int, text) to authenticated, service_role;
+
+-- Who could take a place -----------------------------------------------------------------------------------------------------
+-- Score as in _shared/planning/people: 100 for what was asked, 5 less for each level above, 25 less one level below (an
+-- unknown level counts as one below, two below is another person), an alternative 20 less and each further one 5; times
+-- the share of the asked hours for which the person is free.
+
+create function private.candidate_matches(p_demand public.pipeline_resource_demands)
+returns table (employee_id uuid, skill_key text, level text, years numeric, match int)
+language sql stable set search_path = '' as $$
+  with wish as (
+    select p_demand.skill_key as skill, 0::bigint as place where p_demand.skill_key is not null
+    union all
+    select s.key, 0 from public.skills s
+    where p_demand.skill_key is null and s.workspace_id = p_demand.workspace_id and s.category = p_demand.skill_category
+    union all
+    select coalesce(a.skill_key, n.name), n.place
+    from jsonb_array_elements_text(p_demand.alternatives) with ordinality n (name, place)
+    left join public.skill_aliases a on a.workspace_id = p_demand.workspace_id and a.alias = n.name
+  )
+  select distinct on (h.employee_id) h.employee_id, h.skill_key, h.level, h.years, m.match
+  from wish w
+  join public.employee_skills h on h.workspace_id = p_demand.workspace_id and h.skill_key = w.skill
+  cross join lateral (select case
+    when p_demand.level is null then 0
+    else coalesce(private.level_rank(h.level) - private.level_rank(p_demand.level), -1) end) f (levels)
+  cross join lateral (select greatest(1, 100 - case when f.levels >= 0 then 5 * f.levels else 25 end
+    - case when w.place = 0 then 0 else 15 + 5 * w.place end)::int) m (match)
+  where f.levels >= -1
+  order by h.employee_id, m.match desc, h.skill_key
+$$;
+
+create function public.staffing_candidates(demand_id uuid, max_results int default 20)
+returns table (
+  employee_id uuid, name text, team_id uuid, skill_key text, level text, years numeric, match int,
+  asked_hours numeric, free_hours numeric, free_share numeric, score int
+)
+language plpgsql stable security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  v_demand public.pipeline_resource_demands;
+  v_first date;
+  v_last date;
+  v_from date;
+  v_weeks int;
+begin
+  select d.* into v_demand from public.pipeline_resource_demands d where d.id = staffing_candidates.demand_id;
+  -- An id that there is not and one of strangers get the same answer.
+  perform private.require_role(v_demand.workspace_id, 'viewer');
+  if staffing_candidates.max_results is null or staffing_candidates.max_results not between 1 and 200 then
+    raise exception 'From 1 to 200 people can be asked for.' using errcode = 'PC004', hint = 'max_results';
+  end if;
+  select coalesce(v_demand.start_date, p.estimated_start_date), coalesce(v_demand.end_date, private.work_end(p.estimated_start_date, p.estimated_duration))
+  into v_first, v_last
+  from public.pipeline_projects p where p.id = v_demand.pipeline_project_id;
+  -- Without a beginning it could begin today; without an end a year is looked at, and never more than five.
+  v_first := least(coalesce(v_first, private.workspace_today(v_demand.workspace_id)), date '9999-12-31');
+  v_last := greatest(least(coalesce(v_last, v_first + 363), v_first + 7 * 259), v_first - 1);
+  v_from := private.check_weeks(v_demand.workspace_id, v_first, 1);
+  v_weeks := greatest(v_last - v_from, 0) / 7 + 1;
+  return query
+  with fit as materialized (
+    select m.* from private.candidate_matches(v_demand) m
+  ),
+  asked as (
+    select w.n, v_demand.allocation_percentage / 100::double precision
+      * (t.running[least(v_last - v_from, 7 * w.n + 6) + 2] - t.running[greatest(v_first - v_from, 7 * w.n) + 1]) as hours
+    from public.planning_settings s
+    cross join lateral private.calendar_totals(s.workspace_id, v_from, v_from + 7 * v_weeks - 1, s.default_calendar_id) t
+    cross join generate_series(0, v_weeks - 1) w (n)
+    where s.workspace_id = v_demand.workspace_id
+  ),
+  free as (
+    select s.key::uuid as employee_id, sum(least(greatest(s.capacity - s.allocated, 0), a.hours)) as hours
+    from private.supply_weeks(v_demand.workspace_id, v_from, v_weeks, 'person', false, array(select f.employee_id from fit f)) s
+    join asked a on a.n = (s.week - v_from) / 7
+    group by s.key
+  ),
+  ranked as (
+    select e.id, e.name, e.team_id, f.skill_key, f.level, f.years, f.match, n.hours as asked, coalesce(r.hours, 0) as free,
+      case when n.hours > 0 then coalesce(r.hours, 0) / n.hours else 0 end as share
+    from fit f
+    join public.employees e on e.workspace_id = v_demand.workspace_id and e.id = f.employee_id and e.deleted_at is null
+    left join free r on r.employee_id = f.employee_id
+    cross join (select sum(a.hours) as hours from asked a) n
+  )
+  select r.id, r.name, r.team_id, r.skill_key, r.level, r.years, r.match, round(r.asked::numeric, 4), round(r.free::numeric, 4),
+    round(r.share::numeric, 4), round((r.match * r.share)::numeric)::int
+  from ranked r
+  order by round((r.match * r.share)::numeric) desc, r.match desc, r.id
+  limit staffing_candidates.max_results;
+end
+$$;
+comment on function public.staffing_candidates(uuid, int) is
+  'Who could take one place of a demand, best first: their best fitting skill, the hours of it for which they are free, week by week, and the score of both. Whoever lacks the time is listed with 0.';
+
+revoke execute on function private.candidate_matches(public.pipeline_resource_demands) from public, anon, authenticated, service_role;
+revoke execute on function public.staffing_candidates(uuid, int) from public, anon;
+grant execute on function public.staffing_candidates(uuid, int) to authenticated, service_role;
