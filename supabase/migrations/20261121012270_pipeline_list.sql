@@ -6,8 +6,10 @@ select p.id, p.workspace_id, p.name, p.description, p.client_name, p.client_cont
   p.estimated_value, p.weighted_value, p.currency, p.expected_close_date, p.actual_close_date, p.estimated_start_date, p.estimated_duration,
   p.required_skills, p.risk_factors, p.competitor_info, p.deal_source, p.next_steps, p.lost_reason, p.notes, p.board_position,
   p.owner_id, p.owner_label, p.tags, p.custom_fields, p.sync_status, p.crm_id, p.crm_source, p.created_by, p.created_at, p.updated_at,
-  a.score as availability_score, coalesce(a.reasons, '[]') as availability_reasons, coalesce(a.stale, p.estimated_start_date is not null) as availability_stale,
-  -- Each of these is worked out for the rows of a page only, unless one filters or sorts by it.
+  a.score as availability_score, coalesce(a.reasons, '[]') as availability_reasons,
+  -- From here on each is worked out for the rows of a page only, unless one filters or sorts by it.
+  coalesce(a.stale, exists (select from public.pipeline_resource_demands d
+    where d.workspace_id = p.workspace_id and d.pipeline_project_id = p.id)) as availability_stale,
   (select coalesce(sum(d.required_count), 0)::int from public.pipeline_resource_demands d
     where d.workspace_id = p.workspace_id and d.pipeline_project_id = p.id) as demand_people,
   (select coalesce(sum(greatest(0, d.required_count - (
@@ -15,7 +17,9 @@ select p.id, p.workspace_id, p.name, p.description, p.client_name, p.client_cont
       where l.workspace_id = d.workspace_id and l.demand_id = d.id and l.status = 'firm'))), 0)::int
     from public.pipeline_resource_demands d
     where d.workspace_id = p.workspace_id and d.pipeline_project_id = p.id and d.is_critical) as open_critical,
-  coalesce(s.kind = 'open' and p.expected_close_date < (select private.workspace_today(p.workspace_id)), false) as is_overdue,
+  -- What day it is, once a query for each workspace one sees.
+  coalesce(s.kind = 'open' and p.expected_close_date < (
+    (select jsonb_object_agg(w.id, private.workspace_today(w.id)) from public.workspaces w) ->> p.workspace_id::text)::date, false) as is_overdue,
   (select greatest(0, extract(epoch from now() - max(h.changed_at)) / 86400)::int from public.pipeline_stage_history h
     where h.workspace_id = p.workspace_id and h.pipeline_project_id = p.id) as days_in_stage,
   p.name || ' ' || coalesce(p.client_name, '') || ' ' || coalesce(c.name, '') || ' ' || coalesce(p.description, '') as search_text
@@ -26,7 +30,7 @@ left join public.pipeline_availability a on a.workspace_id = p.workspace_id and 
 where p.deleted_at is null;
 comment on view public.pipeline_project_list is 'Live deals with weighted value, availability score, stage and demand. Read only; every column can be filtered and sorted by.';
 comment on column public.pipeline_project_list.availability_score is '0 to 100; null: nobody is asked for, or not worked out yet.';
-comment on column public.pipeline_project_list.availability_stale is 'The deal or the people have changed since the score was worked out.';
+comment on column public.pipeline_project_list.availability_stale is 'The score is to be worked out, for the first time or because the deal or the people have changed.';
 comment on column public.pipeline_project_list.demand_people is 'How many people its demand asks for.';
 comment on column public.pipeline_project_list.open_critical is 'How many critical places have nobody firmly allocated to them.';
 comment on column public.pipeline_project_list.is_overdue is 'Open, and the expected close has passed in the workspace''s time zone.';
