@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
-import { addDeals, type Answer, askForecast } from "../support/forecast.ts";
+import { type Answer, addDeals, askForecast } from "../support/forecast.ts";
 import { newWorld, openSql, type World } from "../support/world.ts";
 
 const sql = openSql();
@@ -107,9 +107,15 @@ describe("the forecast of a few deals", () => {
     const newer = await forecast(world, { seed: 11 });
     expect([newer.body.reused, newer.body.run_id === first.body.run_id]).toEqual([false, false]);
     const { people } = world;
-    await people.member.from("pipeline_projects").update({ estimated_value: 110_000 }).eq("id", ids[0] ?? "");
+    await people.member
+      .from("pipeline_projects")
+      .update({ estimated_value: 110_000 })
+      .eq("id", ids[0] ?? "");
     const changed = await forecast(world, { seed: 11 });
-    await people.member.from("pipeline_projects").update({ estimated_value: 100_000 }).eq("id", ids[0] ?? "");
+    await people.member
+      .from("pipeline_projects")
+      .update({ estimated_value: 100_000 })
+      .eq("id", ids[0] ?? "");
     expect(changed.body.inputs_hash).not.toBe(first.body.inputs_hash);
     expect(period(changed, "2026-12")?.best).toBe(110_000);
   });
@@ -198,7 +204,9 @@ describe("what cannot be forecast", () => {
     const answer = await forecast(empty, { periods: 3 });
     const zeros = { closed: 0, commit: 0, best: 0, weighted: 0, p10: 0, p50: 0, p90: 0, mean: 0, naive: 0 };
     expect([answer.status, answer.body.total, answer.body.drivers]).toEqual([200, zeros, []]);
-    expect(answer.body.periods).toEqual(["2026-11", "2026-12", "2027-01"].map((label) => ({ period: label, ...zeros })));
+    expect(answer.body.periods).toEqual(
+      ["2026-11", "2026-12", "2027-01"].map((label) => ({ period: label, ...zeros })),
+    );
   });
 
   test("more than thirty times a minute has to wait", async () => {

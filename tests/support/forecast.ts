@@ -1,7 +1,7 @@
+import type { Database } from "@pipeline-crm/shared-types";
 import { FunctionsHttpError } from "@supabase/supabase-js";
 import { expect } from "vitest";
 import type { Client } from "../../scripts/lib/people.ts";
-import type { Database } from "@pipeline-crm/shared-types";
 import type { World } from "./world.ts";
 
 export interface Answer {
