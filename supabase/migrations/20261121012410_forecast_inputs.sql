@@ -306,7 +306,7 @@ begin
   end if;
   v_months := coalesce(v_months, (select max((s ->> 'forecast_months')::int) from jsonb_array_elements(v_scenarios) s), 12);
   -- Scenarios about named deals are compared over those; one about all open deals needs all of them.
-  if v_asked is null and p_ask ? 'scenario_ids' and not v_scenarios @> '[{"deal_ids": []}]' then
+  if v_asked is null and p_ask ? 'scenario_ids' and not exists (select from jsonb_array_elements(v_scenarios) s where s -> 'deal_ids' = '[]') then
     v_asked := (select array_agg(distinct i::uuid) from jsonb_array_elements(v_scenarios) s, jsonb_array_elements_text(s -> 'deal_ids') i);
   end if;
 
