@@ -4,60 +4,6 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   public: {
     Tables: {
-      analytics_cycle_days: {
-        Row: {
-          currency: string;
-          days: number;
-          deals: number;
-          month: string;
-          workspace_id: string;
-        };
-        ComputedFields: never;
-        Insert: {
-          currency: string;
-          days: number;
-          deals: number;
-          month: string;
-          workspace_id: string;
-        };
-        Update: {
-          currency?: string;
-          days?: number;
-          deals?: number;
-          month?: string;
-          workspace_id?: string;
-        };
-        Relationships: [
-          {
-            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "analytics_freshness";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "workspaces";
-            referencedColumns: ["id"];
-          },
-        ];
-      };
       analytics_deals: {
         Row: {
           closed_day: string | null;
@@ -160,13 +106,6 @@ export type Database = {
             foreignKeyName: "analytics_deals_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_deals_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -214,13 +153,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_open_months_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -301,13 +233,6 @@ export type Database = {
             foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -349,13 +274,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_stage_closings_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -406,13 +324,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_stage_days_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -481,13 +392,6 @@ export type Database = {
             foreignKeyName: "analytics_stage_months_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_stage_months_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -504,7 +408,6 @@ export type Database = {
           stage_key: string;
           template_rate: number | null;
           trials: number;
-          usual_days: number | null;
           wins: number;
           workspace_id: string;
         };
@@ -519,7 +422,6 @@ export type Database = {
           stage_key: string;
           template_rate?: number | null;
           trials: number;
-          usual_days?: number | null;
           wins: number;
           workspace_id: string;
         };
@@ -533,7 +435,6 @@ export type Database = {
           stage_key?: string;
           template_rate?: number | null;
           trials?: number;
-          usual_days?: number | null;
           wins?: number;
           workspace_id?: string;
         };
@@ -550,13 +451,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_stage_rates_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -634,13 +528,6 @@ export type Database = {
             foreignKeyName: "analytics_stage_visits_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_stage_visits_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -676,13 +563,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: true;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_state_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: true;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -746,13 +626,6 @@ export type Database = {
             foreignKeyName: "calendar_holidays_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "calendar_holidays_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -806,13 +679,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "conversion_templates_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -955,13 +821,6 @@ export type Database = {
             foreignKeyName: "crm_activities_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "crm_activities_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -1050,13 +909,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "crm_audit_log_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -1209,13 +1061,6 @@ export type Database = {
             foreignKeyName: "crm_campaign_contacts_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "crm_campaign_contacts_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -1308,13 +1153,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "crm_campaigns_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -1432,13 +1270,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "crm_companies_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -1586,13 +1417,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "crm_contacts_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -1809,13 +1633,6 @@ export type Database = {
             foreignKeyName: "crm_notes_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "crm_notes_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -1957,13 +1774,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "crm_projects_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -2164,13 +1974,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "crm_sync_configs_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -2712,13 +2515,6 @@ export type Database = {
             foreignKeyName: "crm_tasks_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "crm_tasks_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -2821,13 +2617,6 @@ export type Database = {
             foreignKeyName: "employee_allocations_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "employee_allocations_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -2874,7 +2663,7 @@ export type Database = {
           created_by: string | null;
           employee_id: string;
           id: string;
-          is_primary: boolean;
+          is_primary: boolean | null;
           level: string | null;
           skill_key: string;
           updated_at: string;
@@ -2887,7 +2676,7 @@ export type Database = {
           created_by?: string | null;
           employee_id: string;
           id?: string;
-          is_primary?: boolean;
+          is_primary?: boolean | null;
           level?: string | null;
           skill_key: string;
           updated_at?: string;
@@ -2899,7 +2688,7 @@ export type Database = {
           created_by?: string | null;
           employee_id?: string;
           id?: string;
-          is_primary?: boolean;
+          is_primary?: boolean | null;
           level?: string | null;
           skill_key?: string;
           updated_at?: string;
@@ -2926,13 +2715,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "employee_skills_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -3012,13 +2794,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "employee_time_off_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -3114,13 +2889,6 @@ export type Database = {
             foreignKeyName: "employees_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "employees_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -3198,13 +2966,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_availability_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -3296,13 +3057,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_date_history_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -3418,13 +3172,6 @@ export type Database = {
             foreignKeyName: "pipeline_forecast_points_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_forecast_points_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -3470,13 +3217,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_forecast_results_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -3570,13 +3310,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_forecast_runs_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -3740,13 +3473,6 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_projects_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -3861,13 +3587,6 @@ export type Database = {
             foreignKeyName: "pipeline_resource_demands_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_resource_demands_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -3972,13 +3691,6 @@ export type Database = {
             foreignKeyName: "pipeline_scenario_edits_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_scenario_edits_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -4062,13 +3774,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_scenario_projects_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -4207,13 +3912,6 @@ export type Database = {
             foreignKeyName: "pipeline_scenarios_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_scenarios_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -4267,13 +3965,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_snapshots_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -4336,13 +4027,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_stage_history_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -4440,13 +4124,6 @@ export type Database = {
             foreignKeyName: "pipeline_stages_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_stages_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -4500,13 +4177,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_targets_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -4613,13 +4283,6 @@ export type Database = {
             foreignKeyName: "planning_settings_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: true;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "planning_settings_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: true;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -4658,13 +4321,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "skill_aliases_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -4734,13 +4390,6 @@ export type Database = {
             foreignKeyName: "skills_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "skills_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -4782,13 +4431,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "teams_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -4839,13 +4481,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "working_calendars_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -4920,13 +4555,6 @@ export type Database = {
             foreignKeyName: "workspace_invitations_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "workspace_invitations_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -4974,13 +4602,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "workspace_members_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -5261,13 +4882,6 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_projects_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -5390,13 +5004,6 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_projects_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -5472,13 +5079,6 @@ export type Database = {
             foreignKeyName: "crm_sync_configs_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "crm_sync_configs_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -5537,13 +5137,6 @@ export type Database = {
             foreignKeyName: "pipeline_forecast_points_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_forecast_points_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -5567,8 +5160,8 @@ export type Database = {
           name: string;
           owner_id: string | null;
           owner_label: string | null;
+          p75_days: number | null;
           stage_key: string;
-          usual_days: number | null;
           value: number | null;
           workspace_id: string;
         };
@@ -5586,13 +5179,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_deals_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -5642,13 +5228,6 @@ export type Database = {
             foreignKeyName: "pipeline_targets_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_targets_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -5670,33 +5249,27 @@ export type Database = {
           p90_days: number | null;
           period: string | null;
           since: string | null;
+          won: number | null;
           workspace_id: string;
         };
         ComputedFields: never;
         Relationships: [
           {
-            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "analytics_freshness";
             referencedColumns: ["workspace_id"];
           },
           {
-            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
             referencedColumns: ["workspace_id"];
           },
           {
-            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "workspaces";
@@ -5731,13 +5304,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_stage_months_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -5834,13 +5400,6 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_projects_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -5910,13 +5469,6 @@ export type Database = {
             foreignKeyName: "analytics_deals_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_deals_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -5979,13 +5531,6 @@ export type Database = {
             foreignKeyName: "pipeline_stages_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_stages_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -6024,13 +5569,6 @@ export type Database = {
             foreignKeyName: "pipeline_stages_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_stages_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -6048,6 +5586,7 @@ export type Database = {
           p90_days: number | null;
           period: string | null;
           position: number | null;
+          since: string | null;
           stage_key: string;
           workspace_id: string;
         };
@@ -6065,13 +5604,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_stage_days_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -6123,13 +5655,6 @@ export type Database = {
             foreignKeyName: "analytics_deals_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_deals_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -6169,13 +5694,6 @@ export type Database = {
             foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -6209,13 +5727,6 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
-            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -6262,13 +5773,6 @@ export type Database = {
             foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -6305,32 +5809,10 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
-            referencedRelation: "resource_utilisation";
-            referencedColumns: ["workspace_id"];
-          },
-          {
-            foreignKeyName: "pipeline_projects_workspace_id_fkey";
-            columns: ["workspace_id"];
-            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
         ];
-      };
-      resource_utilisation: {
-        Row: {
-          allocated: number | null;
-          capacity: number | null;
-          free: number | null;
-          over: number | null;
-          team: string | null;
-          team_id: string | null;
-          utilisation: number | null;
-          week: string | null;
-          workspace_id: string;
-        };
-        ComputedFields: never;
-        Relationships: [];
       };
     };
     Functions: {
@@ -6461,30 +5943,6 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: false;
         };
-      };
-      capacity_weeks: {
-        Args: {
-          from_date?: string;
-          group_by?: string;
-          weeks?: number;
-          weighting?: string;
-          with_reach?: boolean;
-          workspace_id: string;
-        };
-        Returns: {
-          allocated: number;
-          capacity: number;
-          critical_demand: number;
-          demand: number;
-          free: number;
-          gap: number;
-          key: string;
-          level: string;
-          over: number;
-          reach: number;
-          week: string;
-          weighted_demand: number;
-        }[];
       };
       change_member_role: {
         Args: { role: string; user_id: string; workspace_id: string };
@@ -7074,57 +6532,7 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      demand_cover: {
-        Args: { from_date?: string; weeks?: number; weighting?: string; workspace_id: string };
-        Returns: {
-          alternatives: Json;
-          asked: number;
-          category: string;
-          hours: number;
-          is_critical: boolean;
-          level: string;
-          pass: number;
-          skill_key: string;
-          used_category: string;
-          used_level: string;
-          used_skill: string;
-          week: string;
-        }[];
-      };
-      demand_weeks: {
-        Args: {
-          confidence_threshold?: number;
-          deal_ids?: string[];
-          from_date?: string;
-          group_by?: string;
-          weeks?: number;
-          weighting?: string;
-          workspace_id: string;
-        };
-        Returns: {
-          critical_hours: number;
-          deals: number;
-          hours: number;
-          key: string;
-          level: string;
-          unstaffed_hours: number;
-          week: string;
-        }[];
-      };
       forecast_result: { Args: { run_id: string }; Returns: Json };
-      hiring_need: {
-        Args: { from_date?: string; weeks?: number; weighting?: string; workspace_id: string };
-        Returns: {
-          category: string;
-          is_critical: boolean;
-          late: boolean;
-          level: string;
-          needed_by: string;
-          open_by: string;
-          people: number;
-          skill_key: string;
-        }[];
-      };
       invite_member: {
         Args: { email: string; role?: string; valid_for?: string; workspace_id: string };
         Returns: {
@@ -7187,18 +6595,6 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: false;
         };
-      };
-      over_allocations: {
-        Args: { from_date?: string; weeks?: number; workspace_id: string };
-        Returns: {
-          allocated: number;
-          allocations: Json;
-          capacity: number;
-          employee_id: string;
-          employee_name: string;
-          over: number;
-          week: string;
-        }[];
       };
       place_deal: {
         Args: { after_deal_id?: string; deal_id: string; expected_updated_at?: string; stage?: string };

@@ -59,6 +59,13 @@ select is(pg_temp.refusal('ada', format('update pipeline_scenarios set base_scen
 select is(pg_temp.try_as('ada', format('delete from pipeline_scenarios where id = %L', pg_temp.id_of('3'))), '23503', 'what others build on is not deleted for good');
 select is(pg_temp.try_as('ada', format('insert into pipeline_scenarios (workspace_id, name, base_scenario_id) select id, %L, %L from workspaces where name <> %L limit 1', 'Elsewhere', pg_temp.id_of('1'), 'Team')), 'PC001', 'a base is of the same workspace');
 
+create function pg_temp.set_field(assignment text) returns text language sql as $$
+  select left(pg_temp.refusal('ada', format('update pipeline_scenarios set %s where id = %L', assignment, pg_temp.id_of('1'))), 7)
+$$;
+select is(array[pg_temp.set_field('forecast_months = 0'), pg_temp.set_field('forecast_months = 61'), pg_temp.set_field('forecast_months = 60')], '{"23514 :","23514 :",allowed}', 'a forecast is about one month at least and sixty at most');
+select is(array[pg_temp.set_field('confidence_threshold = 1.01'), pg_temp.set_field('confidence_threshold = ''NaN'''), pg_temp.set_field('confidence_threshold = 0.5')], '{"23514 :","23514 :",allowed}', 'a threshold is a share');
+select is(array[pg_temp.set_field('seed = -1'), pg_temp.set_field('seed = 4294967296'), pg_temp.set_field('seed = 4294967295')], '{"23514 :","23514 :",allowed}', 'a seed has 32 bits');
+
 -- What an edit may say ---------------------------------------------------------------------------------------------------
 
 insert into skills (workspace_id, key, label) select id, 'react', 'React' from w;
