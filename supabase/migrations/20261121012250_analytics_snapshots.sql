@@ -40,7 +40,7 @@ create index pipeline_targets_owner_idx on public.pipeline_targets (workspace_id
 create trigger set_updated_at before update on public.pipeline_targets
   for each row execute function private.set_updated_at();
 
-select private.apply_settings_rules('public.pipeline_targets', 'targets');
+select private.apply_reference_rules('public.pipeline_targets', 'targets');
 
 -- Coverage ---------------------------------------------------------------------------------------------------------------
 
