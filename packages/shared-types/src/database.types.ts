@@ -4,6 +4,60 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   public: {
     Tables: {
+      analytics_cycle_days: {
+        Row: {
+          currency: string;
+          days: number;
+          deals: number;
+          month: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          currency: string;
+          days: number;
+          deals: number;
+          month: string;
+          workspace_id: string;
+        };
+        Update: {
+          currency?: string;
+          days?: number;
+          deals?: number;
+          month?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       analytics_deals: {
         Row: {
           closed_day: string | null;
@@ -106,6 +160,13 @@ export type Database = {
             foreignKeyName: "analytics_deals_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -153,6 +214,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_open_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -233,6 +301,13 @@ export type Database = {
             foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -274,6 +349,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_closings_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -324,6 +406,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_days_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -392,6 +481,13 @@ export type Database = {
             foreignKeyName: "analytics_stage_months_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -408,6 +504,7 @@ export type Database = {
           stage_key: string;
           template_rate: number | null;
           trials: number;
+          usual_days: number | null;
           wins: number;
           workspace_id: string;
         };
@@ -422,6 +519,7 @@ export type Database = {
           stage_key: string;
           template_rate?: number | null;
           trials: number;
+          usual_days?: number | null;
           wins: number;
           workspace_id: string;
         };
@@ -435,6 +533,7 @@ export type Database = {
           stage_key?: string;
           template_rate?: number | null;
           trials?: number;
+          usual_days?: number | null;
           wins?: number;
           workspace_id?: string;
         };
@@ -451,6 +550,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_rates_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -528,6 +634,13 @@ export type Database = {
             foreignKeyName: "analytics_stage_visits_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_visits_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -563,6 +676,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: true;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_state_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: true;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -626,6 +746,13 @@ export type Database = {
             foreignKeyName: "calendar_holidays_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "calendar_holidays_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -679,6 +806,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "conversion_templates_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -821,6 +955,13 @@ export type Database = {
             foreignKeyName: "crm_activities_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_activities_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -909,6 +1050,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_audit_log_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -1061,6 +1209,13 @@ export type Database = {
             foreignKeyName: "crm_campaign_contacts_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_campaign_contacts_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -1153,6 +1308,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_campaigns_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -1270,6 +1432,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_companies_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -1417,6 +1586,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_contacts_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -1633,6 +1809,13 @@ export type Database = {
             foreignKeyName: "crm_notes_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_notes_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -1774,6 +1957,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -1974,6 +2164,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_sync_configs_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -2515,6 +2712,13 @@ export type Database = {
             foreignKeyName: "crm_tasks_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_tasks_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -2617,6 +2821,13 @@ export type Database = {
             foreignKeyName: "employee_allocations_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -2663,7 +2874,7 @@ export type Database = {
           created_by: string | null;
           employee_id: string;
           id: string;
-          is_primary: boolean | null;
+          is_primary: boolean;
           level: string | null;
           skill_key: string;
           updated_at: string;
@@ -2676,7 +2887,7 @@ export type Database = {
           created_by?: string | null;
           employee_id: string;
           id?: string;
-          is_primary?: boolean | null;
+          is_primary?: boolean;
           level?: string | null;
           skill_key: string;
           updated_at?: string;
@@ -2688,7 +2899,7 @@ export type Database = {
           created_by?: string | null;
           employee_id?: string;
           id?: string;
-          is_primary?: boolean | null;
+          is_primary?: boolean;
           level?: string | null;
           skill_key?: string;
           updated_at?: string;
@@ -2715,6 +2926,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "employee_skills_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -2794,6 +3012,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "employee_time_off_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -2889,6 +3114,13 @@ export type Database = {
             foreignKeyName: "employees_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "employees_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -2966,6 +3198,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_availability_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -3057,6 +3296,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_date_history_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -3172,6 +3418,13 @@ export type Database = {
             foreignKeyName: "pipeline_forecast_points_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_forecast_points_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -3217,6 +3470,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_forecast_results_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -3310,6 +3570,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_forecast_runs_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -3473,6 +3740,13 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -3587,6 +3861,13 @@ export type Database = {
             foreignKeyName: "pipeline_resource_demands_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_resource_demands_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -3691,6 +3972,13 @@ export type Database = {
             foreignKeyName: "pipeline_scenario_edits_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_edits_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -3774,6 +4062,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -3912,6 +4207,13 @@ export type Database = {
             foreignKeyName: "pipeline_scenarios_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenarios_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -3965,6 +4267,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_snapshots_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -4027,6 +4336,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_stage_history_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -4124,6 +4440,13 @@ export type Database = {
             foreignKeyName: "pipeline_stages_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_stages_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -4177,6 +4500,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_targets_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -4283,6 +4613,13 @@ export type Database = {
             foreignKeyName: "planning_settings_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: true;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "planning_settings_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: true;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -4321,6 +4658,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "skill_aliases_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -4390,6 +4734,13 @@ export type Database = {
             foreignKeyName: "skills_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "skills_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -4431,6 +4782,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "teams_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -4481,6 +4839,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "working_calendars_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -4555,6 +4920,13 @@ export type Database = {
             foreignKeyName: "workspace_invitations_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "workspace_invitations_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -4602,6 +4974,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "workspace_members_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -4882,6 +5261,13 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -5004,6 +5390,13 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -5079,6 +5472,13 @@ export type Database = {
             foreignKeyName: "crm_sync_configs_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_sync_configs_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -5137,6 +5537,13 @@ export type Database = {
             foreignKeyName: "pipeline_forecast_points_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_forecast_points_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -5160,8 +5567,8 @@ export type Database = {
           name: string;
           owner_id: string | null;
           owner_label: string | null;
-          p75_days: number | null;
           stage_key: string;
+          usual_days: number | null;
           value: number | null;
           workspace_id: string;
         };
@@ -5179,6 +5586,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -5228,6 +5642,13 @@ export type Database = {
             foreignKeyName: "pipeline_targets_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_targets_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -5249,27 +5670,33 @@ export type Database = {
           p90_days: number | null;
           period: string | null;
           since: string | null;
-          won: number | null;
           workspace_id: string;
         };
         ComputedFields: never;
         Relationships: [
           {
-            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "analytics_freshness";
             referencedColumns: ["workspace_id"];
           },
           {
-            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
             referencedColumns: ["workspace_id"];
           },
           {
-            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "workspaces";
@@ -5304,6 +5731,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -5400,6 +5834,13 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -5469,6 +5910,13 @@ export type Database = {
             foreignKeyName: "analytics_deals_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -5531,6 +5979,13 @@ export type Database = {
             foreignKeyName: "pipeline_stages_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_stages_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -5569,6 +6024,13 @@ export type Database = {
             foreignKeyName: "pipeline_stages_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_stages_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -5586,7 +6048,6 @@ export type Database = {
           p90_days: number | null;
           period: string | null;
           position: number | null;
-          since: string | null;
           stage_key: string;
           workspace_id: string;
         };
@@ -5604,6 +6065,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_days_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -5655,6 +6123,13 @@ export type Database = {
             foreignKeyName: "analytics_deals_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -5694,6 +6169,13 @@ export type Database = {
             foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -5727,6 +6209,13 @@ export type Database = {
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
@@ -5773,6 +6262,13 @@ export type Database = {
             foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -5809,10 +6305,32 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
         ];
+      };
+      resource_utilisation: {
+        Row: {
+          allocated: number | null;
+          capacity: number | null;
+          free: number | null;
+          over: number | null;
+          team: string | null;
+          team_id: string | null;
+          utilisation: number | null;
+          week: string | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [];
       };
     };
     Functions: {
@@ -5943,6 +6461,30 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: false;
         };
+      };
+      capacity_weeks: {
+        Args: {
+          from_date?: string;
+          group_by?: string;
+          weeks?: number;
+          weighting?: string;
+          with_reach?: boolean;
+          workspace_id: string;
+        };
+        Returns: {
+          allocated: number;
+          capacity: number;
+          critical_demand: number;
+          demand: number;
+          free: number;
+          gap: number;
+          key: string;
+          level: string;
+          over: number;
+          reach: number;
+          week: string;
+          weighted_demand: number;
+        }[];
       };
       change_member_role: {
         Args: { role: string; user_id: string; workspace_id: string };
@@ -6532,7 +7074,57 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      demand_cover: {
+        Args: { from_date?: string; weeks?: number; weighting?: string; workspace_id: string };
+        Returns: {
+          alternatives: Json;
+          asked: number;
+          category: string;
+          hours: number;
+          is_critical: boolean;
+          level: string;
+          pass: number;
+          skill_key: string;
+          used_category: string;
+          used_level: string;
+          used_skill: string;
+          week: string;
+        }[];
+      };
+      demand_weeks: {
+        Args: {
+          confidence_threshold?: number;
+          deal_ids?: string[];
+          from_date?: string;
+          group_by?: string;
+          weeks?: number;
+          weighting?: string;
+          workspace_id: string;
+        };
+        Returns: {
+          critical_hours: number;
+          deals: number;
+          hours: number;
+          key: string;
+          level: string;
+          unstaffed_hours: number;
+          week: string;
+        }[];
+      };
       forecast_result: { Args: { run_id: string }; Returns: Json };
+      hiring_need: {
+        Args: { from_date?: string; weeks?: number; weighting?: string; workspace_id: string };
+        Returns: {
+          category: string;
+          is_critical: boolean;
+          late: boolean;
+          level: string;
+          needed_by: string;
+          open_by: string;
+          people: number;
+          skill_key: string;
+        }[];
+      };
       invite_member: {
         Args: { email: string; role?: string; valid_for?: string; workspace_id: string };
         Returns: {
@@ -6595,6 +7187,18 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: false;
         };
+      };
+      over_allocations: {
+        Args: { from_date?: string; weeks?: number; workspace_id: string };
+        Returns: {
+          allocated: number;
+          allocations: Json;
+          capacity: number;
+          employee_id: string;
+          employee_name: string;
+          over: number;
+          week: string;
+        }[];
       };
       place_deal: {
         Args: { after_deal_id?: string; deal_id: string; expected_updated_at?: string; stage?: string };
@@ -6718,6 +7322,22 @@ export type Database = {
           subtitle: string;
           title: string;
           updated_at: string;
+        }[];
+      };
+      staffing_candidates: {
+        Args: { demand_id: string; max_results?: number };
+        Returns: {
+          asked_hours: number;
+          employee_id: string;
+          free_hours: number;
+          free_share: number;
+          level: string;
+          match: number;
+          name: string;
+          score: number;
+          skill_key: string;
+          team_id: string;
+          years: number;
         }[];
       };
       transfer_ownership: { Args: { user_id: string; workspace_id: string }; Returns: undefined };
