@@ -122,46 +122,42 @@ revoke execute on function private.mark_availability(int) from public, anon, aut
 
 -- What the function reads and writes -------------------------------------------------------------------------------------------
 
--- People who have one of the skills, with their free hours by week. contract: their share of a full week of the default calendar.
+-- People who have one of the skills. weeks: [[week, hours there, hours free]], the first week is 0. contract: their share of a full week of the default calendar.
 create function private.staffing_people(p_workspace uuid, p_skills text[], p_from date, p_weeks int) returns jsonb
-language plpgsql
+language sql
 stable
 set search_path = ''
 as $$
-begin
-  return (
-    with able as materialized (
-      select e.id, e.name, e.fte, coalesce(e.working_calendar_id, p.default_calendar_id) as calendar_id, p.default_calendar_id
-      from public.employees e
-      join public.planning_settings p on p.workspace_id = e.workspace_id
-      where e.workspace_id = p_workspace and e.deleted_at is null and e.employed_from < p_from + 7 * p_weeks
-        and (e.employed_to is null or e.employed_to >= p_from)
-        and exists (
-          select from public.employee_skills s
-          join public.skills k on k.workspace_id = s.workspace_id and k.key = s.skill_key
-          where s.workspace_id = e.workspace_id and s.employee_id = e.id and (s.skill_key = any (p_skills) or k.category = any (p_skills)))
-    ),
-    hours as materialized (
-      select w.employee_id, jsonb_agg(round(w.capacity::numeric, 4) order by w.week) as capacity,
-        jsonb_agg(round(greatest(0, w.free)::numeric, 4) order by w.week) as free
-      from private.employee_weeks(p_workspace, p_from, p_weeks) w
-      where w.employee_id in (select a.id from able a)
-      group by w.employee_id
-    ),
-    week as (
-      select c.id, (select sum(h) from unnest(c.hours) h) as hours from public.working_calendars c where c.workspace_id = p_workspace
-    )
-    select coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'name', a.name, 'contract', round(a.fte * own.hours / nullif(usual.hours, 0), 6),
-      'capacity', h.capacity, 'free', h.free, 'skills', (
-        select jsonb_agg(jsonb_build_object('skill', s.skill_key, 'category', k.category, 'level', s.level, 'years', s.years) order by s.skill_key)
-        from public.employee_skills s
+  with able as materialized (
+    select e.id, e.name, e.fte, coalesce(e.working_calendar_id, p.default_calendar_id) as calendar_id, p.default_calendar_id
+    from public.employees e
+    join public.planning_settings p on p.workspace_id = e.workspace_id
+    where e.workspace_id = p_workspace and e.deleted_at is null and e.employed_from < p_from + 7 * p_weeks
+      and (e.employed_to is null or e.employed_to >= p_from)
+      and exists (
+        select from public.employee_skills s
         join public.skills k on k.workspace_id = s.workspace_id and k.key = s.skill_key
-        where s.workspace_id = p_workspace and s.employee_id = a.id)) order by a.id), '[]')
-    from able a
-    join hours h on h.employee_id = a.id
-    join week own on own.id = a.calendar_id
-    join week usual on usual.id = a.default_calendar_id);
-end
+        where s.workspace_id = e.workspace_id and s.employee_id = e.id and (s.skill_key = any (p_skills) or k.category = any (p_skills)))
+  ),
+  hours as materialized (
+    select w.key::uuid as employee_id, jsonb_agg(jsonb_build_array((w.week - p_from) / 7, round(w.capacity::numeric, 4),
+      round(greatest(0, w.capacity - w.allocated)::numeric, 4)) order by w.week) as weeks
+    from private.supply_weeks(p_workspace, p_from, p_weeks, 'person', false, array(select a.id from able a)) w
+    group by w.key
+  ),
+  week as (
+    select c.id, (select sum(h) from unnest(c.hours) h) as hours from public.working_calendars c where c.workspace_id = p_workspace
+  )
+  select coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'name', a.name, 'contract', round(a.fte * own.hours / nullif(usual.hours, 0), 6),
+    'weeks', coalesce(h.weeks, '[]'), 'skills', (
+      select jsonb_agg(jsonb_build_object('skill', s.skill_key, 'category', k.category, 'level', s.level, 'years', s.years) order by s.skill_key)
+      from public.employee_skills s
+      join public.skills k on k.workspace_id = s.workspace_id and k.key = s.skill_key
+      where s.workspace_id = p_workspace and s.employee_id = a.id)) order by a.id), '[]')
+  from able a
+  left join hours h on h.employee_id = a.id
+  join week own on own.id = a.calendar_id
+  join week usual on usual.id = a.default_calendar_id
 $$;
 
 -- Deals with what they ask for, and who could take it: from this week on, as far as the last of them lasts, two years at most. An

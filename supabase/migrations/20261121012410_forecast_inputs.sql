@@ -175,7 +175,7 @@ as $$
     where s.workspace_id = p_workspace and s.id = any (p_ids) and s.deleted_at is null
   ),
   chain as (
-    select a.id, c.depth, b.id as part, b.conversion_rates, b.template_key, b.confidence_threshold
+    select a.id, c.depth, b.conversion_rates, b.template_key, b.confidence_threshold
     from asked a
     cross join lateral private.scenario_chain(a.id) c
     join public.pipeline_scenarios b on b.id = c.id
@@ -189,19 +189,11 @@ as $$
       select private.template_rates(p_workspace, c.template_key) from chain c where c.id = a.id and c.template_key is not null order by c.depth limit 1),
     'confidence_threshold', (
       select c.confidence_threshold from chain c where c.id = a.id and c.confidence_threshold is not null order by c.depth limit 1),
-    'deal_ids', (
-      select coalesce(jsonb_agg(p.pipeline_project_id order by p.pipeline_project_id), '[]')
-      from public.pipeline_scenario_projects p
-      where p.workspace_id = p_workspace and p.scenario_id = (
-        select c.part from chain c
-        where c.id = a.id and exists (select from public.pipeline_scenario_projects q where q.workspace_id = p_workspace and q.scenario_id = c.part)
-        order by c.depth limit 1)),
+    'deal_ids', coalesce(to_jsonb(private.scenario_deals(a.id)), '[]'),
     'edits', (
-      select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'kind', e.kind, 'deal_id', e.pipeline_project_id, 'payload', e.payload)
-        order by c.depth desc, e.position, e.id), '[]')
-      from chain c
-      join public.pipeline_scenario_edits e on e.workspace_id = p_workspace and e.scenario_id = c.part
-      where c.id = a.id)) order by a.updated_at, a.id), '[]')
+      select coalesce(jsonb_agg(jsonb_build_object('id', e.edit_id, 'kind', e.kind, 'deal_id', e.pipeline_project_id, 'payload', e.payload,
+        'skipped', e.skipped) order by e.place), '[]')
+      from private.scenario_plan(a.id) e)) order by a.updated_at, a.id), '[]')
   from asked a
 $$;
 
@@ -239,36 +231,36 @@ as $$
   where p.workspace_id = p_workspace
 $$;
 
--- Free hours by week of people with the same skills, added up: two thousand people are a few hundred rows.
+-- Free hours by week of people with the same skills, added up: two thousand people are a few hundred rows. hours: [[week, hours]],
+-- the first week is 0.
 create function private.forecast_supply(p_workspace uuid, p_from date, p_weeks int) returns jsonb
-language plpgsql
+language sql
 stable
 set search_path = ''
 as $$
-begin
-  return (
-  with profile as (
-    select s.employee_id, jsonb_agg(jsonb_build_object('skill', s.skill_key, 'category', k.category, 'level', s.level, 'primary', s.is_primary)
+  with profile as materialized (
+    select s.employee_id, jsonb_agg(jsonb_build_object('skill', s.skill_key, 'category', k.category, 'level', s.level)
       order by s.is_primary desc, s.skill_key) as skills
     from public.employee_skills s
     join public.skills k on k.workspace_id = s.workspace_id and k.key = s.skill_key
+    join public.employees e on e.workspace_id = s.workspace_id and e.id = s.employee_id and e.deleted_at is null
     where s.workspace_id = p_workspace
     group by s.employee_id
   ),
   free as (
-    select f.skills, w.week, sum(greatest(0, w.free)) as hours, count(*) as people
-    from private.employee_weeks(p_workspace, p_from, p_weeks) w
-    join profile f on f.employee_id = w.employee_id
+    select f.skills, (w.week - p_from) / 7 as n, sum(greatest(0, w.capacity - w.allocated)) as hours
+    from private.supply_weeks(p_workspace, p_from, p_weeks, 'person') w
+    join profile f on f.employee_id = w.key::uuid
     group by f.skills, w.week
   )
   select coalesce(jsonb_agg(g.line order by g.skills), '[]')
   from (
-    select f.skills, jsonb_build_object('skills', f.skills, 'people', max(f.people),
-      'hours', jsonb_agg(round(f.hours::numeric, 4) order by f.week)) as line
+    select f.skills, jsonb_build_object('skills', f.skills,
+      'hours', jsonb_agg(jsonb_build_array(f.n, round(f.hours::numeric, 4)) order by f.n) filter (where f.hours > 0)) as line
     from free f
     group by f.skills
-  ) g);
-end
+    having max(f.hours) > 0
+  ) g
 $$;
 
 -- All together -----------------------------------------------------------------------------------------------------------
@@ -314,7 +306,7 @@ begin
   end if;
   v_months := coalesce(v_months, (select max((s ->> 'forecast_months')::int) from jsonb_array_elements(v_scenarios) s), 12);
   -- Scenarios about named deals are compared over those; one about all open deals needs all of them.
-  if v_asked is null and p_ask ? 'scenario_ids' and not v_scenarios @> '[{"deal_ids": []}]' then
+  if v_asked is null and p_ask ? 'scenario_ids' and not exists (select from jsonb_array_elements(v_scenarios) s where s -> 'deal_ids' = '[]') then
     v_asked := (select array_agg(distinct i::uuid) from jsonb_array_elements(v_scenarios) s, jsonb_array_elements_text(s -> 'deal_ids') i);
   end if;
 

@@ -5,7 +5,7 @@ import { changeAnswer, forecastAnswer, heading, type Json } from "./answer.ts";
 import { prepare } from "./plan.ts";
 import type { ForecastRequest, ResourceRequest, WhatIfRequest } from "./requests.ts";
 import { resourceForecast } from "./resource.ts";
-import { readScenario } from "./scenarios.ts";
+import { type PassedOver, readScenario } from "./scenarios.ts";
 
 /** From request and inputs alone, so that a kept run can be calculated again, by whoever, to the digit. */
 
@@ -41,7 +41,7 @@ function* forecast(request: ForecastRequest, inputs: ForecastInputs, draws: Draw
   return {
     ...heading(inputs, prepared),
     ...forecastAnswer(found, scenario, prepared, inputs.settings.commit_from),
-    passed_over: (read?.passedOver ?? []).map(({ id }) => id),
+    passed_over: passedOver(read?.passedOver),
   };
 }
 
@@ -57,15 +57,17 @@ function* scenarios(request: WhatIfRequest, inputs: ForecastInputs, draws: Draws
       name: one.name,
       forecast: forecastAnswer(one, all[index] as NamedScenario, prepared, inputs.settings.commit_from),
       change: changeAnswer(one.change, prepared.periods.labels),
-      passed_over: (all[index]?.passedOver ?? []).map(({ id }) => id),
+      passed_over: passedOver(all[index]?.passedOver),
     })),
   };
 }
 
 interface Compared extends NamedScenario {
   id: string | null;
-  passedOver?: readonly { id: string }[];
+  passedOver?: readonly PassedOver[];
 }
+
+const passedOver = (edits: readonly PassedOver[] = []): Json => edits.map(({ id, why }) => ({ edit_id: id, why }));
 
 function givenRates({ conversion_scenarios }: WhatIfRequest, { stages }: ReturnType<typeof prepare>): Compared[] {
   return (conversion_scenarios ?? []).map(({ name, conversion_rates }) => ({

@@ -18,11 +18,12 @@ export interface Combined {
 export function combine(inputs: ForecastInputs, prepared: Prepared): Combined {
   const here = new Set(prepared.plan.deals.map(({ id }) => id));
   const namedBy = new Map<string, InputScenario[]>();
-  for (const row of inputs.scenarios)
+  const rows = inputs.scenarios.map((row) => ({ ...row, edits: row.edits.filter(({ skipped }) => skipped === null) }));
+  for (const row of rows)
     for (const id of dealsNamed(row)) if (here.has(id)) namedBy.set(id, [...(namedBy.get(id) ?? []), row]);
   const speaks = (row: InputScenario, deal: string) => namedBy.get(deal)?.at(-1) === row;
   return {
-    edits: inputs.scenarios.flatMap((row) => [
+    edits: rows.flatMap((row) => [
       ...rateEdits(row, row.conversion_rates, prepared, speaks),
       ...row.edits
         .filter(({ deal_id }) => deal_id === null || speaks(row, deal_id))
@@ -31,16 +32,16 @@ export function combine(inputs: ForecastInputs, prepared: Prepared): Combined {
           return read.kind === "set_rates" ? ratesOn(row, read.rates, prepared, speaks) : [read];
         }),
     ]),
-    scenarios: inputs.scenarios.map(({ id, name, status }) => ({ scenario_id: id, name, status })),
-    conflicts: [...namedBy].flatMap(([deal, rows]) =>
-      rows.length < 2
+    scenarios: rows.map(({ id, name, status }) => ({ scenario_id: id, name, status })),
+    conflicts: [...namedBy].flatMap(([deal, claims]) =>
+      claims.length < 2
         ? []
         : [
             {
               pipeline_project_id: deal,
               name: prepared.names.get(deal) ?? null,
-              scenario_ids: rows.map(({ id }) => id),
-              taken: rows.at(-1)?.id ?? null,
+              scenario_ids: claims.map(({ id }) => id),
+              taken: claims.at(-1)?.id ?? null,
             },
           ],
     ),

@@ -110,12 +110,11 @@ function drawn(
 /** People whom a scenario adds, as supply of one skill. */
 function addedSupply(people: readonly AddedPeople[], periods: Periods): NonNullable<ForecastInputs["supply"]> {
   return people.map(({ skill, level, count, hoursPerWeek, startDay, endDay }) => ({
-    skills: [{ skill, category: "", level, primary: true }],
-    people: count,
-    hours: periods.labels.map((_, week) => {
+    skills: [{ skill, category: "", level }],
+    hours: periods.labels.map((_, week): [number, number] => {
       const from = Math.max(startDay, periods.starts[week] as number);
       const to = Math.min(endDay ?? Number.POSITIVE_INFINITY, (periods.starts[week + 1] as number) - 1);
-      return (count * hoursPerWeek * Math.max(0, to - from + 1)) / 7;
+      return [week, (count * hoursPerWeek * Math.max(0, to - from + 1)) / 7];
     }),
   }));
 }

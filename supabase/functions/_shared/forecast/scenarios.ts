@@ -133,10 +133,15 @@ export function demandOf(row: InputDemand): DemandLine {
   };
 }
 
+export interface PassedOver {
+  id: string;
+  why: string;
+}
+
 export interface ReadScenario extends NamedScenario {
   id: string;
-  /** Edits of deals that are not in the pipeline any more: closed, on hold or deleted since. */
-  passedOver: InputEdit[];
+  /** Edits that do not count: the deal is closed, gone, dropped before or not asked for. */
+  passedOver: PassedOver[];
 }
 
 /**
@@ -145,7 +150,8 @@ export interface ReadScenario extends NamedScenario {
 export function readScenario(row: InputScenario, prepared: Prepared, threshold: number | null): ReadScenario {
   const chosen = row.deal_ids.length === 0 ? null : new Set(row.deal_ids);
   const here = new Set(prepared.plan.deals.filter(({ id }) => chosen?.has(id) ?? true).map(({ id }) => id));
-  const isHere = ({ deal_id }: InputEdit) => deal_id === null || here.has(deal_id);
+  const why = ({ deal_id, skipped }: InputEdit) =>
+    skipped ?? (deal_id === null || here.has(deal_id) ? null : "not_asked_for");
   const rules = prepared.setting.rates;
   return {
     id: row.id,
@@ -153,9 +159,12 @@ export function readScenario(row: InputScenario, prepared: Prepared, threshold: 
     edits: [
       ...(chosen === null ? [] : [{ kind: "keep_deals" as const, dealIds: chosen }]),
       { kind: "set_rates", rates: readConversionRates(row.conversion_rates, prepared.stages) },
-      ...row.edits.filter(isHere).map((edit) => readEdit(edit, prepared)),
+      ...row.edits.filter((edit) => why(edit) === null).map((edit) => readEdit(edit, prepared)),
     ],
-    passedOver: row.edits.filter((edit) => !isHere(edit)),
+    passedOver: row.edits.flatMap((edit) => {
+      const reason = why(edit);
+      return reason === null ? [] : [{ id: edit.id, why: reason }];
+    }),
     own: {
       countFrom: threshold ?? row.confidence_threshold ?? prepared.setting.countFrom,
       rates:

@@ -89,7 +89,7 @@ export function steadyShare(person: StaffingPerson, stretch: Stretch, weeks: Ful
     // A week without working days asks for nobody.
     const whole = hoursBetween(weeks.from + 7 * week, weeks.from + 7 * week + 6, weeks.pattern, weeks.holidays);
     if (full === 0 || whole === 0) continue;
-    const [capacity, free] = [person.capacity[week] ?? 0, person.free[week] ?? 0];
+    const { capacity, free } = person.weeks.get(week) ?? { capacity: 0, free: 0 };
     there += Math.min(capacity, contract * whole) * (full / whole);
     usual += contract * full;
     if (capacity > 0) share = Math.min(share, contract * (free / capacity));
@@ -103,7 +103,7 @@ export function freeShare(person: StaffingPerson, allocation: number, stretch: S
   for (const [week, full] of hoursByWeek(stretch, weeks)) {
     const hours = allocation * full;
     asked += hours;
-    given += Math.min(hours, person.free[week] ?? 0);
+    given += Math.min(hours, person.weeks.get(week)?.free ?? 0);
   }
   return asked === 0 ? 0 : given / asked;
 }

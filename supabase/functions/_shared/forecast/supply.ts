@@ -29,13 +29,14 @@ export function coverWeeks(asked: ReadonlyMap<string, GroupHours>, team: Team): 
   const groups = [...asked.keys()].sort();
   const serves = team.supply.map((one) => groups.flatMap((group) => servesOf(one, group, team)));
   const edges = serves.reduce((sum, { length }) => sum + length, 0) * team.weeks;
+  const hours = team.supply.map((one) => new Map(one.hours));
   const covered = groups.map(() => new Float64Array(team.weeks));
   const reach = groups.map(() => new Float64Array(team.weeks));
   for (let week = 0; week < team.weeks; week++) {
-    for (const [index, { hours }] of team.supply.entries())
-      for (const { key } of serves[index] ?? []) add(reach[groups.indexOf(key)], week, hours[week] ?? 0);
+    for (const [index, free] of hours.entries())
+      for (const { key } of serves[index] ?? []) add(reach[groups.indexOf(key)], week, free.get(week) ?? 0);
     const own = edges > MOST_EDGES ? serves.map((all) => all.slice(0, 1)) : serves;
-    const found = coverAsks(asksOf(groups, asked, week), givers(team.supply, own, week)).covered;
+    const found = coverAsks(asksOf(groups, asked, week), givers(hours, own, week)).covered;
     for (const [index, group] of groups.entries()) add(covered[index], week, (found.get(group) ?? 0) / 60);
   }
   const at = (rows: readonly Float64Array[]) => (group: string, week: number) =>
@@ -55,9 +56,13 @@ function asksOf(groups: readonly string[], asked: ReadonlyMap<string, GroupHours
   });
 }
 
-function givers(supply: readonly InputSupply[], serves: readonly Giver["serves"][], week: number): Giver[] {
-  return supply.flatMap(({ hours }, index) => {
-    const minutes = Math.round(60 * (hours[week] ?? 0));
+function givers(
+  hours: readonly ReadonlyMap<number, number>[],
+  serves: readonly Giver["serves"][],
+  week: number,
+): Giver[] {
+  return hours.flatMap((free, index) => {
+    const minutes = Math.round(60 * (free.get(week) ?? 0));
     const own = serves[index] ?? [];
     return minutes === 0 || own.length === 0 ? [] : [{ id: String(index), minutes, serves: own }];
   });

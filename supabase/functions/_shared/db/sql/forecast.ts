@@ -30,6 +30,8 @@ const edit = z.object({
   kind: z.enum(["shift_start", "shift_close", "set_probability", "drop_deal", "add_deal", "add_people", "set_rates"]),
   deal_id: z.string().nullable(),
   payload: z.record(z.string(), z.json()),
+  /** Why it does not count; null: it does. */
+  skipped: z.string().nullable(),
 });
 
 const scenario = z.object({
@@ -64,12 +66,10 @@ export const demand = z.object({
 });
 
 const supply = z.object({
-  skills: z.array(
-    z.object({ skill: z.string(), category: z.string(), level: z.string().nullable(), primary: z.boolean() }),
-  ),
-  people: z.number(),
-  /** Free, by week of the horizon. */
-  hours: z.array(z.number()),
+  /** The primary one first. */
+  skills: z.array(z.object({ skill: z.string(), category: z.string(), level: z.string().nullable() })),
+  /** Free hours by week of the horizon; weeks without any are left out. */
+  hours: z.array(z.tuple([z.number(), z.number()])),
 });
 
 export const calendar = z.object({

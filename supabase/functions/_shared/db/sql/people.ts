@@ -8,9 +8,10 @@ const person = z.object({
   name: z.string(),
   /** Of a full week of the default calendar. */
   contract: z.number().nullable(),
-  /** Hours there, and of these free, by week. */
-  capacity: z.array(z.number()),
-  free: z.array(z.number()),
+  /** Hours there, and of these free, by week; the others are weeks in which they are not employed. */
+  weeks: z
+    .array(z.tuple([z.number(), z.number(), z.number()]))
+    .transform((weeks) => new Map(weeks.map(([week, capacity, free]) => [week, { capacity, free }]))),
   skills: z.array(
     z.object({
       skill: z.string(),
