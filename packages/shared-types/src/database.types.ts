@@ -504,7 +504,6 @@ export type Database = {
           stage_key: string;
           template_rate: number | null;
           trials: number;
-          usual_days: number | null;
           wins: number;
           workspace_id: string;
         };
@@ -519,7 +518,6 @@ export type Database = {
           stage_key: string;
           template_rate?: number | null;
           trials: number;
-          usual_days?: number | null;
           wins: number;
           workspace_id: string;
         };
@@ -533,7 +531,6 @@ export type Database = {
           stage_key?: string;
           template_rate?: number | null;
           trials?: number;
-          usual_days?: number | null;
           wins?: number;
           workspace_id?: string;
         };
@@ -561,6 +558,72 @@ export type Database = {
           },
           {
             foreignKeyName: "analytics_stage_rates_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      analytics_stage_times: {
+        Row: {
+          mean_days: number;
+          n: number;
+          p50_days: number;
+          p75_days: number;
+          p90_days: number;
+          period: string;
+          since: string | null;
+          stage_key: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          mean_days: number;
+          n: number;
+          p50_days: number;
+          p75_days: number;
+          p90_days: number;
+          period: string;
+          since?: string | null;
+          stage_key: string;
+          workspace_id: string;
+        };
+        Update: {
+          mean_days?: number;
+          n?: number;
+          p50_days?: number;
+          p75_days?: number;
+          p90_days?: number;
+          period?: string;
+          since?: string | null;
+          stage_key?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "analytics_stage_times_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_times_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_times_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_times_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "workspaces";
@@ -5558,10 +5621,11 @@ export type Database = {
       };
       pipeline_ageing: {
         Row: {
+          created_day: string;
           currency: string;
           days_in_stage: number | null;
-          days_open: number | null;
           deal_id: string;
+          entered_stage_at: string;
           expected_close_date: string | null;
           is_old: boolean | null;
           name: string;
@@ -6039,43 +6103,44 @@ export type Database = {
       pipeline_time_in_stage: {
         Row: {
           label: string | null;
-          mean_days: number | null;
-          n: number | null;
+          mean_days: number;
+          n: number;
           open_mean_days: number | null;
           open_n: number | null;
-          p50_days: number | null;
-          p75_days: number | null;
-          p90_days: number | null;
-          period: string | null;
+          p50_days: number;
+          p75_days: number;
+          p90_days: number;
+          period: string;
           position: number | null;
+          since: string | null;
           stage_key: string;
           workspace_id: string;
         };
         ComputedFields: never;
         Relationships: [
           {
-            foreignKeyName: "analytics_stage_days_workspace_id_fkey";
+            foreignKeyName: "analytics_stage_times_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "analytics_freshness";
             referencedColumns: ["workspace_id"];
           },
           {
-            foreignKeyName: "analytics_stage_days_workspace_id_fkey";
+            foreignKeyName: "analytics_stage_times_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "crm_dashboard";
             referencedColumns: ["workspace_id"];
           },
           {
-            foreignKeyName: "analytics_stage_days_workspace_id_fkey";
+            foreignKeyName: "analytics_stage_times_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
-            foreignKeyName: "analytics_stage_days_workspace_id_fkey";
+            foreignKeyName: "analytics_stage_times_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "workspaces";
