@@ -30,7 +30,7 @@ import {
 /** Groups × weeks: some megabytes. */
 const MOST_CELLS = 20_000;
 /** What a function has time for; where work is long and deals are many, fewer futures are drawn, and the answer says how many. */
-const MOST_ADDITIONS = 30_000_000;
+const MOST_ADDITIONS = 20_000_000;
 const FEWEST_RUNS = 200;
 
 /** The people that deals would need, week by week, beside those who are free. */

@@ -27,7 +27,10 @@ interface Team {
 
 export function* coverWeeks(asked: ReadonlyMap<string, GroupHours>, team: Team): Generator<number, Covered, void> {
   const groups = [...asked.keys()].sort();
-  const serves = team.supply.map((one) => groups.flatMap((group) => servesOf(one, group, team)));
+  const others = alternativesOf(team);
+  const serves = team.supply.map((one) =>
+    groups.flatMap((group) => servesOf(one, group, others.get(group) ?? [], team)),
+  );
   const edges = serves.reduce((sum, { length }) => sum + length, 0);
   const own = edges * team.supply.length * team.weeks > MOST_STEPS ? serves.map(withoutCosts) : serves;
   const hours = team.supply.map((one) => new Map(one.hours));
@@ -71,16 +74,31 @@ function givers(
   });
 }
 
+/** What else would do, by group: whatever any of its demands names. */
+function alternativesOf({ demands, byLevel }: Team): Map<string, string[]> {
+  const found = new Map<string, Set<string>>();
+  for (const { skill, level, alternatives } of demands) {
+    const group = groupKey(skill, level, byLevel);
+    const known = found.get(group) ?? new Set();
+    for (const other of alternatives) known.add(other);
+    found.set(group, known);
+  }
+  return new Map([...found].map(([group, others]) => [group, [...others]]));
+}
+
 /** The worse the match, the dearer: so that people go first to what they are best at. */
-function servesOf({ skills }: InputSupply, group: string, { demands, categories, byLevel }: Team): Giver["serves"] {
+function servesOf(
+  { skills }: InputSupply,
+  group: string,
+  alternatives: readonly string[],
+  { categories, byLevel }: Team,
+): Giver["serves"] {
   const { key, level } = partsOf(group);
   const held: SkillHeld[] = skills.map(({ skill, category, level: has }) => ({
     skill: categories.has(key) && category === key ? key : skill,
     level: has,
     years: null,
   }));
-  const lines = demands.filter((line) => groupKey(line.skill, line.level, byLevel) === group);
-  const alternatives = [...new Set(lines.flatMap((line) => line.alternatives))];
   const match = matchSkill({ skill: key, level: byLevel ? level : null, alternatives }, held);
   return match === null ? [] : [{ key: group, cost: 100 - match.score }];
 }
