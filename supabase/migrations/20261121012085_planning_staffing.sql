@@ -70,25 +70,28 @@ language sql stable set search_path = '' set enable_nestloop = off set enable_me
     from private.profile_options(p_workspace) o
   ),
   pool as materialized (
-    select distinct o.pool, o.by_category, o.key, o.level from option o
+    select o.pool, o.by_category, o.key, o.level, max(o.pass) as last_pass from option o group by o.pool, o.by_category, o.key, o.level
   ),
   turn as materialized (
     select o.pass, bool_or(o.by_category) as by_category from option o group by o.pass
   ),
   free as (
-    select (s.week - p_from) / 7 as n, b.pool as of_skill, c.pool as of_category, s.capacity - s.allocated as hours
+    select (s.week - p_from) / 7 as n, b.pool as of_skill, c.pool as of_category, s.capacity - s.allocated as hours,
+      greatest(b.last_pass, c.last_pass) as last_pass
     from private.supply_weeks(p_workspace, p_from, p_weeks, 'skill') s
     join public.skills k on k.workspace_id = p_workspace and k.key = s.key
     left join pool b on not b.by_category and b.key = s.key and coalesce(b.level, '') = coalesce(s.level, '')
     left join pool c on c.by_category and c.key = k.category and coalesce(c.level, '') = coalesce(s.level, '')
   ),
-  -- What is asked for has a profile, what is free has none.
-  state (pass, profile, n, of_skill, of_category, pool, amount, moved) as (
-    select 0, a.profile, a.n, null::int, null::int, null::int, a.hours, 0::double precision from ask a
+  -- What is asked for has a profile, what is free has none. Each takes part as long as there is a pass for it.
+  state (pass, last_pass, profile, n, of_skill, of_category, pool, amount, moved) as (
+    select 0, l.last_pass, a.profile, a.n, null::int, null::int, null::int, a.hours, 0::double precision
+    from ask a
+    join (select o.profile, max(o.pass) as last_pass from option o group by o.profile) l on l.profile = a.profile
     union all
-    select 0, null, f.n, f.of_skill, f.of_category, null, f.hours, 0 from free f
+    select 0, f.last_pass, null, f.n, f.of_skill, f.of_category, null, f.hours, 0 from free f
     union all
-    select g.pass, g.profile, g.n, g.of_skill, g.of_category, g.pool, g.amount - g.moved, g.moved
+    select g.pass, g.last_pass, g.profile, g.n, g.of_skill, g.of_category, g.pool, g.amount - g.moved, g.moved
     from (
       select r.*, greatest(0, least(r.amount,
         case when r.profile is null then least(r.offered, r.asked) - coalesce(r.offered_before, 0) else r.offered - coalesce(r.asked_before, 0) end)) as moved
@@ -99,13 +102,13 @@ language sql stable set search_path = '' set enable_nestloop = off set enable_me
           sum(u.amount) filter (where u.profile is null) over before as offered_before,
           sum(u.amount) filter (where u.profile is not null) over before as asked_before
         from (
-          select s.pass + 1 as pass, s.profile, s.n, s.of_skill, s.of_category, s.amount,
+          select s.pass + 1 as pass, s.last_pass, s.profile, s.n, s.of_skill, s.of_category, s.amount,
             -- Who asks for nobody in this pass and whom nobody asks for do not meet.
             case when s.profile is not null then coalesce(o.pool, 0) when k.by_category then coalesce(s.of_category, -1) else coalesce(s.of_skill, -1) end as pool
           from state s
           join turn k on k.pass = s.pass + 1
           left join option o on o.profile = s.profile and o.pass = s.pass + 1
-          where s.amount > 0.000001
+          where s.amount > 0.000001 and s.pass < s.last_pass
         ) u
         window whole as (partition by u.n, u.pool),
           before as (partition by u.n, u.pool order by u.profile, u.of_skill rows between unbounded preceding and 1 preceding)
