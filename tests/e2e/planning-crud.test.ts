@@ -163,6 +163,21 @@ describe("planning deals through supabase-js", () => {
     });
   });
 
+  test("the pipeline is read stage by stage, with the deals of each", async () => {
+    const stages = await member()
+      .from("pipeline_stages")
+      .select("key, deals:pipeline_projects(name)")
+      .eq("workspace_id", w())
+      .is("deals.deleted_at", null)
+      .order("position");
+    const filled = got(stages).filter(({ deals }) => deals.length > 0);
+    expect(filled).toEqual([
+      { key: "lead", deals: [{ name: "Roof" }] },
+      { key: "proposal", deals: [{ name: "Bridge" }] },
+      { key: "won", deals: [{ name: "Wall" }] },
+    ]);
+  });
+
   test("two people drag one card: the second is told, and the history has the one move", async () => {
     const [a, b] = [got(await create({ name: "A" })), got(await create({ name: "B" }))];
     const seen = a.updated_at;

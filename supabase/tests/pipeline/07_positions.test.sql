@@ -75,6 +75,7 @@ select is(pg_temp.drop_card('max', 'c', 'd'), 'PC002', 'a member does not drop s
 select is(pg_temp.drop_card('vera', 'c', 'd'), 'PC002', 'a viewer drops none');
 select is(pg_temp.drop_card('eve', 'c', 'd'), 'PC001', 'a stranger finds none');
 select is((select count(*) from pipeline_projects where workspace_id = (select id from w) and board_position is not null), 0::bigint, 'and no column is numbered by them');
+select is(array(select pg_temp.try_as(who, format('select private.number_column(%L, %L, %L)', (select id from w), 'lead', pg_temp.card('d'))) from unnest('{vera,eve}'::text[]) who), '{PC002,PC001}', 'also where nothing but the numbering is asked for');
 select is(pg_temp.drop_card('otto', 'c', 'd'), 'lead', 'an admin drops any');
 update pipeline_projects set deleted_at = now() where id = pg_temp.card('d');
 select is(pg_temp.drop_card('mia', 'c', 'd'), 'PC008', 'behind a deleted card is behind none');

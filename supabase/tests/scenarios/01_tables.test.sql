@@ -50,6 +50,7 @@ create function pg_temp.set_base(scenario_name text, base text) returns text lan
 $$;
 select pg_temp.scenario('ada', n::text) from generate_series(1, 6) n;
 select is(pg_temp.set_base('1', '1'), 'PC004 base_scenario_id: A scenario cannot build on itself, directly or through others.', 'a scenario is not its own base');
+select is(pg_temp.refusal('ada', format('insert into pipeline_scenarios (workspace_id, id, name, base_scenario_id) values (%L, %L, %L, %2$L)', (select id from w), gen_random_uuid(), 'Round')), 'PC004 base_scenario_id: A scenario cannot build on itself, directly or through others.', 'not from the beginning either');
 select is(string_agg(pg_temp.set_base(n::text, (n - 1)::text), ' '), 'allowed allowed allowed allowed', 'five build on each other') from generate_series(2, 5) n;
 select is(pg_temp.set_base('1', '5'), 'PC004 base_scenario_id: A scenario cannot build on itself, directly or through others.', 'but not in a circle');
 select is(pg_temp.set_base('6', '5'), 'PC004 Copy one of them without following its base.: Scenarios build on each other at most five in a row; these would be 6.', 'a sixth is one too many');
