@@ -46,6 +46,7 @@ comment on column public.analytics_deals.last_activity_at is 'The last change of
 
 create index analytics_deals_closed_day_idx on public.analytics_deals (workspace_id, kind, closed_day);
 create index analytics_deals_expected_idx on public.analytics_deals (workspace_id, kind, expected_close_date);
+create index analytics_deals_entered_idx on public.analytics_deals (workspace_id, kind, entered_stage_at) include (stage_key);
 create index analytics_deals_owner_idx on public.analytics_deals (workspace_id, owner_id);
 select private.apply_engine_rules('public.analytics_deals', 'facts about deals');
 

@@ -34,6 +34,23 @@ comment on column public.analytics_stage_days.days is 'Rounded: to a tenth of a 
 comment on column public.analytics_stage_days.days_sum is 'Not rounded.';
 select private.apply_engine_rules('public.analytics_stage_days', 'times in stages');
 
+create table public.analytics_stage_times (
+  workspace_id uuid not null references public.workspaces (id) on delete cascade,
+  period text not null,
+  stage_key text not null,
+  since date,
+  n int not null,
+  mean_days numeric(12, 1) not null,
+  p50_days numeric(12, 1) not null,
+  p75_days numeric(12, 1) not null,
+  p90_days numeric(12, 1) not null,
+  primary key (workspace_id, period, stage_key)
+);
+comment on table public.analytics_stage_times is 'How long deals stayed in a stage, of the stays that ended in a period. Read only for clients; pipeline_time_in_stage adds those that have not ended.';
+comment on column public.analytics_stage_times.period is 'As in private.analytics_periods. Counted anew with each refresh, and when a day begins.';
+comment on column public.analytics_stage_times.p50_days is 'Half of the stays were this long or shorter: the nearest rank.';
+select private.apply_engine_rules('public.analytics_stage_times', 'stage times');
+
 create table public.analytics_cycle_days (
   workspace_id uuid not null references public.workspaces (id) on delete cascade,
   month date not null,
@@ -103,6 +120,16 @@ comment on table public.analytics_state is 'When the analytics of a workspace we
 comment on column public.analytics_state.refreshed_at is 'What was committed before then counts, but for deals that still wait.';
 comment on column public.analytics_state.snapshot_day is 'The day of the last snapshot, in the time zone of the workspace.';
 select private.apply_engine_rules('public.analytics_state', 'refreshes');
+
+-- Periods ---------------------------------------------------------------------------------------------------------------
+
+-- Whole months, so that the totals by month fit: the running one and so many before it.
+create function private.analytics_periods(p_today date) returns table (period text, since date)
+language sql immutable parallel safe set search_path = '' as $$
+  select p.period, (date_trunc('month', p_today::timestamp) - make_interval(months => p.months))::date
+  from (values ('last_3_months', 3), ('last_12_months', 12), ('all', null)) p (period, months)
+$$;
+comment on function private.analytics_periods(date) is 'The stretches of time that analytics are offered for. since is the first day that counts; null: the beginning.';
 
 -- What deals add to the totals -------------------------------------------------------------------------------------------
 -- One function a table, with the table's row type. The ids are joined, for a plan that compares each row with a long array
@@ -282,6 +309,28 @@ language sql set search_path = '' as $$
   delete from public.analytics_open_months t where t.workspace_id = p_workspace and t.deals = 0;
 $$;
 
+-- Percentiles cannot be moved by differences. They are read from the counts of each length, by their index whatever share of
+-- the table the workspace has.
+create function private.count_stage_times(p_workspace uuid) returns void
+language plpgsql set search_path = '' set enable_seqscan = off as $$
+begin
+  delete from public.analytics_stage_times t where t.workspace_id = p_workspace;
+  insert into public.analytics_stage_times (workspace_id, period, stage_key, since, n, mean_days, p50_days, p75_days, p90_days)
+  select p_workspace, r.period, r.stage_key, r.since, r.n, round(sum(r.days_sum) / r.n, 1),
+    min(r.days) filter (where r.up_to >= 0.5 * r.n), min(r.days) filter (where r.up_to >= 0.75 * r.n), min(r.days) filter (where r.up_to >= 0.9 * r.n)
+  from (
+    select b.*, sum(b.visits) over (partition by b.period, b.stage_key order by b.days) as up_to, sum(b.visits) over (partition by b.period, b.stage_key) as n
+    from (
+      select p.period, p.since, d.stage_key, d.days, sum(d.visits) as visits, sum(d.days_sum) as days_sum
+      from private.analytics_periods(private.workspace_today(p_workspace)) p
+      join public.analytics_stage_days d on d.workspace_id = p_workspace and d.month >= coalesce(p.since, '-infinity')
+      group by p.period, p.since, d.stage_key, d.days
+    ) b
+  ) r
+  group by r.period, r.stage_key, r.since, r.n;
+end
+$$;
+
 -- Refreshing -------------------------------------------------------------------------------------------------------------
 
 -- Stays and facts that did not change are not written again.
@@ -388,6 +437,7 @@ begin
   if v_deals is not null then
     perform private.refresh_deals(p_workspace, v_deals);
   end if;
+  perform private.count_stage_times(p_workspace);
   perform private.learn_stage_rates(p_workspace);
   insert into public.analytics_state as s (workspace_id, refreshed_at) values (p_workspace, v_started)
   on conflict (workspace_id) do update set refreshed_at = excluded.refreshed_at;
@@ -500,12 +550,12 @@ comment on column public.analytics_freshness.seconds_behind is 'How long the old
 revoke all on table public.analytics_freshness from public, anon, authenticated, service_role;
 grant select on table public.analytics_freshness to authenticated, service_role;
 
-revoke execute on function private.stage_months_of(uuid, uuid[]), private.stage_days_of(uuid, uuid[]), private.cycle_days_of(uuid, uuid[]),
+revoke execute on function private.analytics_periods(date), private.stage_months_of(uuid, uuid[]), private.stage_days_of(uuid, uuid[]), private.cycle_days_of(uuid, uuid[]),
   private.stage_closings_of(uuid, uuid[]),
   private.outcome_months_of(uuid, uuid[]), private.open_months_of(uuid, uuid[]),
   private.move_stage_months(uuid, uuid[], public.analytics_stage_months[]), private.move_stage_days(uuid, uuid[], public.analytics_stage_days[]),
   private.move_cycle_days(uuid, uuid[], public.analytics_cycle_days[]), private.move_stage_closings(uuid, uuid[], public.analytics_stage_closings[]), private.move_outcome_months(uuid, uuid[], public.analytics_outcome_months[]),
-  private.move_open_months(uuid, uuid[], public.analytics_open_months[]), private.store_deal_facts(uuid, uuid[]), private.refresh_deals(uuid, uuid[]),
+  private.move_open_months(uuid, uuid[], public.analytics_open_months[]), private.count_stage_times(uuid), private.store_deal_facts(uuid, uuid[]), private.refresh_deals(uuid, uuid[]),
   private.take_queued_deals(uuid, int), private.refresh_workspace(uuid, int), private.refresh_queued(int, int), private.rebuild_analytics(uuid)
   from public, anon, authenticated, service_role;
 revoke execute on function public.refresh_analytics(uuid), private.analytics_waiting() from public, anon, authenticated, service_role;

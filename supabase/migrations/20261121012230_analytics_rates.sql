@@ -11,7 +11,6 @@ create table public.analytics_stage_rates (
   low double precision not null,
   high double precision not null,
   common_share double precision not null,
-  usual_days numeric(12, 1),
   computed_at timestamptz not null default now(),
   primary key (workspace_id, stage_key)
 );
@@ -21,7 +20,6 @@ comment on column public.analytics_stage_rates.template_rate is 'Of the industry
 comment on column public.analytics_stage_rates.trials is 'Deals that were once in the stage and are closed now; wins of them were won.';
 comment on column public.analytics_stage_rates.rate is 'Mean of the posterior; of ten true rates nine lie between low and high.';
 comment on column public.analytics_stage_rates.common_share is 'How alike deals of one month are (intraclass correlation): the more, the less each month''s deals say.';
-comment on column public.analytics_stage_rates.usual_days is 'Three of four stays in the stage that ended in the running month or the twelve before it were this long or shorter; null where none ended.';
 select private.apply_engine_rules('public.analytics_stage_rates', 'stage rates');
 
 -- The Beta distribution --------------------------------------------------------------------------------------------------
@@ -151,21 +149,6 @@ language sql stable set search_path = '' as $$
   from spread s
 $$;
 
-create function private.usual_days(p_workspace uuid) returns table (stage_key text, days numeric)
-language sql stable set search_path = '' as $$
-  select r.stage_key, min(r.days) filter (where r.up_to >= 0.75 * r.n)
-  from (
-    select b.stage_key, b.days, sum(b.visits) over (partition by b.stage_key order by b.days) as up_to, sum(b.visits) over (partition by b.stage_key) as n
-    from (
-      select d.stage_key, d.days, sum(d.visits) as visits
-      from public.analytics_stage_days d
-      where d.workspace_id = p_workspace and d.month >= (date_trunc('month', private.workspace_today(p_workspace)::timestamp) - interval '12 months')::date
-      group by d.stage_key, d.days
-    ) b
-  ) r
-  group by r.stage_key
-$$;
-
 -- Wins of trials as a rate that does not jump with the first deal: prior Beta(w·r, w·(1 - r)), likelihood binomial, so the
 -- posterior is Beta(w·r + wins, w·(1 - r) + losses) (Gelman et al., Bayesian Data Analysis, 2.4). n deals that closed in one
 -- month count as n / (1 + (n - 1)·ρ) (the design effect of Kish, Survey Sampling, 1965): they share their weather.
@@ -199,14 +182,13 @@ language sql set search_path = '' as $$
   gone as (
     delete from public.analytics_stage_rates r where r.workspace_id = p_workspace and not exists (select from stages s where s.key = r.stage_key)
   )
-  insert into public.analytics_stage_rates as t (workspace_id, stage_key, default_rate, template_rate, wins, trials, rate, low, high, common_share, usual_days)
+  insert into public.analytics_stage_rates as t (workspace_id, stage_key, default_rate, template_rate, wins, trials, rate, low, high, common_share)
   select p_workspace, p.key, p.default_rate, p.template_rate, p.wins, p.trials, p.a / (p.a + p.b),
-    private.beta_quantile(0.05, p.a, p.b), private.beta_quantile(0.95, p.a, p.b), p.share, u.days
+    private.beta_quantile(0.05, p.a, p.b), private.beta_quantile(0.95, p.a, p.b), p.share
   from posterior p
-  left join private.usual_days(p_workspace) u on u.stage_key = p.key
   on conflict (workspace_id, stage_key) do update
   set default_rate = excluded.default_rate, template_rate = excluded.template_rate, wins = excluded.wins, trials = excluded.trials,
-    rate = excluded.rate, low = excluded.low, high = excluded.high, common_share = excluded.common_share, usual_days = excluded.usual_days, computed_at = now()
+    rate = excluded.rate, low = excluded.low, high = excluded.high, common_share = excluded.common_share, computed_at = now()
 $$;
 comment on function private.learn_stage_rates(uuid) is 'Works out the learned rate of each open stage of a workspace, from its closed deals and the rate assumed beforehand.';
 
@@ -251,7 +233,7 @@ revoke all on table public.pipeline_stage_probabilities from public, anon, authe
 grant select on table public.pipeline_stage_probabilities to authenticated, service_role;
 
 revoke execute on function private.log_gamma(double precision), private.beta_fraction(double precision, double precision, double precision),
-  private.beta_quantile(double precision, double precision, double precision), private.common_shares(uuid), private.usual_days(uuid), private.learn_stage_rates(uuid)
+  private.beta_quantile(double precision, double precision, double precision), private.common_shares(uuid), private.learn_stage_rates(uuid)
   from public, anon, authenticated, service_role;
 -- The view runs as the one who reads it.
 grant execute on function private.effective_rates(uuid) to authenticated, service_role;

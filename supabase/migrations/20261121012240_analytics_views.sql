@@ -2,14 +2,6 @@
 -- totals, never the history, so they are as fast for a large workspace as for a small one, and as old as analytics_freshness
 -- says. Counts of deals are of all currencies together, money is not.
 
--- Whole months, so that the totals by month fit: the running one and so many before it.
-create function private.analytics_periods(p_today date) returns table (period text, since date)
-language sql immutable parallel safe set search_path = '' as $$
-  select p.period, (date_trunc('month', p_today::timestamp) - make_interval(months => p.months))::date
-  from (values ('last_3_months', 3), ('last_12_months', 12), ('all', null)) p (period, months)
-$$;
-comment on function private.analytics_periods(date) is 'The stretches of time that analytics are offered for. since is the first day that counts; null: the beginning.';
-
 create function private.share_in_percent(part numeric, whole numeric) returns numeric
 language sql immutable parallel safe set search_path = '' as $$
   select round(100 * part / nullif(whole, 0), 2)
@@ -51,42 +43,16 @@ group by m.workspace_id, m.month, m.stage_key, s.label, s.position;
 comment on view public.pipeline_funnel_months is 'The same by the month in which the deals came to the stage.';
 
 create view public.pipeline_time_in_stage with (security_invoker = true) as
--- One way through the totals for all three periods.
-with by_length as (
-  select t.workspace_id, t.stage_key, t.days, sum(t.visits) as visits, sum(t.days_sum) as days_sum,
-    sum(t.visits) filter (where t.month >= y.since) as visits_12, sum(t.days_sum) filter (where t.month >= y.since) as days_sum_12,
-    sum(t.visits) filter (where t.month >= q.since) as visits_3, sum(t.days_sum) filter (where t.month >= q.since) as days_sum_3
-  from public.workspaces w
-  cross join lateral (select private.workspace_today(w.id) as today offset 0) d
-  cross join lateral (select p.since from private.analytics_periods(d.today) p where p.period = 'last_12_months' offset 0) y
-  cross join lateral (select p.since from private.analytics_periods(d.today) p where p.period = 'last_3_months' offset 0) q
-  join public.analytics_stage_days t on t.workspace_id = w.id
-  group by t.workspace_id, t.stage_key, t.days
-),
-ranked as (
-  select b.workspace_id, p.period, b.stage_key, b.days, p.days_sum,
-    sum(p.visits) over (partition by b.workspace_id, p.period, b.stage_key order by b.days) as up_to,
-    sum(p.visits) over (partition by b.workspace_id, p.period, b.stage_key) as n
-  from by_length b
-  cross join lateral (values ('last_3_months', b.visits_3, b.days_sum_3), ('last_12_months', b.visits_12, b.days_sum_12), ('all', b.visits, b.days_sum)) p (period, visits, days_sum)
-  where p.visits > 0
-),
-waiting as (
-  select d.workspace_id, d.stage_key, count(*)::int as n, avg(extract(epoch from now() - d.entered_stage_at) / 86400) as mean
+select t.workspace_id, t.period, t.since, t.stage_key, coalesce(s.label, t.stage_key) as label, s.position,
+  t.n, t.mean_days, t.p50_days, t.p75_days, t.p90_days, coalesce(o.open_n, 0) as open_n, o.open_mean_days
+from public.analytics_stage_times t
+left join public.pipeline_stages s on s.workspace_id = t.workspace_id and s.key = t.stage_key
+left join (
+  select d.workspace_id, d.stage_key, count(*)::int as open_n, round(avg(extract(epoch from now() - d.entered_stage_at) / 86400)::numeric, 1) as open_mean_days
   from public.analytics_deals d
   where d.kind in ('open', 'on_hold')
   group by d.workspace_id, d.stage_key
-)
-select r.workspace_id, r.period, r.stage_key, coalesce(s.label, r.stage_key) as label, s.position, r.n::int as n,
-  round(sum(r.days_sum) / r.n, 1) as mean_days,
-  min(r.days) filter (where r.up_to >= 0.5 * r.n) as p50_days,
-  min(r.days) filter (where r.up_to >= 0.75 * r.n) as p75_days,
-  min(r.days) filter (where r.up_to >= 0.9 * r.n) as p90_days,
-  coalesce(o.n, 0) as open_n, round(o.mean::numeric, 1) as open_mean_days
-from ranked r
-left join public.pipeline_stages s on s.workspace_id = r.workspace_id and s.key = r.stage_key
-left join waiting o on o.workspace_id = r.workspace_id and o.stage_key = r.stage_key
-group by r.workspace_id, r.period, r.stage_key, s.label, s.position, r.n, o.n, o.mean;
+) o on o.workspace_id = t.workspace_id and o.stage_key = t.stage_key;
 comment on view public.pipeline_time_in_stage is 'How long deals stayed in each stage, of the stays that ended in a period.';
 comment on column public.pipeline_time_in_stage.p50_days is 'Half of the stays were this long or shorter: the nearest rank, to a tenth of a day up to ten days, to a day beyond.';
 comment on column public.pipeline_time_in_stage.open_n is 'Deals that are in the stage now. How long they will stay nobody knows yet, so they are kept apart.';
@@ -200,15 +166,14 @@ comment on view public.pipeline_slipped_deals is 'Open deals whose expected clos
 comment on column public.pipeline_slipped_deals.slips is 'How often it was moved to a later day; slipped_days is the way from the first day to the one now.';
 
 create view public.pipeline_ageing with (security_invoker = true) as
-select d.workspace_id, d.deal_id, d.name, d.stage_key, d.owner_id, d.owner_label, d.value, d.currency, d.expected_close_date,
-  a.days_in_stage, u.usual_days, coalesce(a.days_in_stage > u.usual_days, false) as is_old,
-  t.today - d.created_day as days_open
-from public.workspaces w
-cross join lateral (select private.workspace_today(w.id) as today offset 0) t
-join public.analytics_deals d on d.workspace_id = w.id and d.kind = 'open'
+select d.workspace_id, d.deal_id, d.name, d.stage_key, d.owner_id, d.owner_label, d.value, d.currency, d.expected_close_date, d.created_day,
+  d.entered_stage_at, a.days_in_stage, u.p75_days as usual_days, coalesce(a.days_in_stage > u.p75_days, false) as is_old
+from public.analytics_deals d
+left join public.analytics_stage_times u on u.workspace_id = d.workspace_id and u.period = 'last_12_months' and u.stage_key = d.stage_key
 cross join lateral (select round((extract(epoch from now() - d.entered_stage_at) / 86400)::numeric, 1) as days_in_stage) a
-left join public.analytics_stage_rates u on u.workspace_id = d.workspace_id and u.stage_key = d.stage_key;
+where d.kind = 'open';
 comment on view public.pipeline_ageing is 'How long each open deal has been in its stage, against how long deals usually are.';
+comment on column public.pipeline_ageing.entered_stage_at is 'Order by it: the oldest first, from an index.';
 comment on column public.pipeline_ageing.usual_days is 'Three of four stays in this stage that ended in the running month or the twelve before it were this long or shorter; null where none ended.';
 comment on column public.pipeline_ageing.is_old is 'Longer than that.';
 
@@ -218,20 +183,21 @@ select r.workspace_id, r.deal_id, r.name, r.stage_key, r.owner_id, r.owner_label
 from (
   select d.*,
     coalesce(d.expected_close_date < t.today, false) as overdue,
-    coalesce(extract(epoch from now() - d.entered_stage_at) / 86400 > u.usual_days, false) as old_in_stage,
+    coalesce(d.entered_stage_at < now() - u.p75_days * interval '1 day', false) as old_in_stage,
     d.slips >= 2 as slipped_twice,
     coalesce(d.last_activity_at < now() - interval '30 days', true) as quiet,
     coalesce(v.score < 50, false) as hard_to_staff
   from public.workspaces w
   cross join lateral (select private.workspace_today(w.id) as today offset 0) t
   join public.analytics_deals d on d.workspace_id = w.id and d.kind = 'open'
-  left join public.analytics_stage_rates u on u.workspace_id = d.workspace_id and u.stage_key = d.stage_key
+  left join public.analytics_stage_times u on u.workspace_id = d.workspace_id and u.period = 'last_12_months' and u.stage_key = d.stage_key
   left join public.pipeline_availability v on v.workspace_id = d.workspace_id and v.pipeline_project_id = d.deal_id
 ) r
 cross join lateral (
   select 30 * r.overdue::int + 25 * r.old_in_stage::int + 20 * r.slipped_twice::int + 15 * r.quiet::int + 10 * r.hard_to_staff::int as score
 ) s
-where s.score > 0;
+-- In place of score > 0: the first that is true ends the look at a deal.
+where r.overdue or r.old_in_stage or r.slipped_twice or r.quiet or r.hard_to_staff;
 comment on view public.pipeline_top_risks is 'Open deals that something speaks against, with what. Order by exposure, within one currency, for the top.';
 comment on column public.pipeline_top_risks.overdue is 'Its expected close has passed: 30 points.';
 comment on column public.pipeline_top_risks.old_in_stage is 'In its stage for longer than three of four deals in the last twelve months: 25.';
@@ -289,7 +255,7 @@ revoke all on table public.pipeline_stage_conversion, public.pipeline_funnel_mon
 grant select on table public.pipeline_stage_conversion, public.pipeline_funnel_months, public.pipeline_time_in_stage, public.pipeline_cycle,
   public.pipeline_velocity, public.pipeline_trend_months, public.pipeline_win_loss, public.pipeline_slipped_deals, public.pipeline_ageing,
   public.pipeline_top_risks, public.crm_dashboard to authenticated, service_role;
-revoke execute on function private.analytics_periods(date), private.share_in_percent(numeric, numeric), private.size_band_label(numeric[], int)
+revoke execute on function private.share_in_percent(numeric, numeric), private.size_band_label(numeric[], int)
   from public, anon, authenticated, service_role;
 -- Views run as the one who reads them.
 grant execute on function private.analytics_periods(date), private.share_in_percent(numeric, numeric), private.size_band_label(numeric[], int),

@@ -109,6 +109,8 @@ begin
   loop
     begin
       perform private.take_snapshot(v_workspace.id, v_workspace.today);
+      -- With a month a period may end, also where no deal changes.
+      perform private.count_stage_times(v_workspace.id);
       v_taken := v_taken + 1;
     exception when others then
       raise warning 'No snapshot of workspace %: % (%)', v_workspace.id, sqlerrm, sqlstate;

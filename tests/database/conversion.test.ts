@@ -71,12 +71,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 ) as fc.Arbitrary<Step>;
 
 class Pipeline {
+  readonly sql: TransactionSql;
+  readonly workspace: string;
   readonly #deals: string[] = [];
 
-  constructor(
-    private readonly sql: TransactionSql,
-    private readonly workspace: string,
-  ) {}
+  constructor(sql: TransactionSql, workspace: string) {
+    this.sql = sql;
+    this.workspace = workspace;
+  }
 
   #at(number: number): string {
     return this.#deals[number % Math.max(1, this.#deals.length)] ?? randomUUID();
@@ -157,7 +159,13 @@ const TOTALS = {
   analytics_outcome_months: "outcome_months_of",
   analytics_open_months: "open_months_of",
 };
-const TABLES = ["analytics_deals", "analytics_stage_visits", "analytics_stage_rates", ...Object.keys(TOTALS)];
+const TABLES = [
+  "analytics_deals",
+  "analytics_stage_visits",
+  "analytics_stage_times",
+  "analytics_stage_rates",
+  ...Object.keys(TOTALS),
+];
 
 async function rowsOf(sql: TransactionSql, source: string, workspace: string): Promise<unknown> {
   const [found] = await sql.unsafe<{ rows: unknown }[]>(
