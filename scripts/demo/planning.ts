@@ -6,10 +6,11 @@ import pc from "picocolors";
 import { formatDay, mondayOf, parseDay } from "../../supabase/functions/_shared/planning/time/days.ts";
 import { connectCrm } from "../lib/oauth-browser.ts";
 import { type Client, createAndSignIn, DEMO_PEOPLE, type Person } from "../lib/people.ts";
-import { findPortBase } from "../lib/ports.ts";
+import { onFreePorts } from "../lib/ports.ts";
 import { PROJECT_ROOT, startWorkbench, type Workbench } from "../lib/workbench.ts";
 import { syncOne } from "./connections.ts";
 import { DemoConsole } from "./console.ts";
+import { untilAsked } from "./interrupt.ts";
 import { copyMaven, monthsSince } from "./planning/dates.ts";
 import { priceOpenDeals } from "./planning/deals.ts";
 import { writeHistory } from "./planning/history.ts";
@@ -25,6 +26,8 @@ const MONTHS = 6;
 const WEEKS = 18;
 const RUNS = 10_000;
 const SEED = 2017;
+/** Beside the ports of `npm start`. */
+const FIRST_PORT_BASE = 54_520;
 
 const today = () => new Date().toISOString().slice(0, 10);
 /** The Maven data are moved to end with the last month, so the forecast stands on the first of this one. */
@@ -81,22 +84,31 @@ async function readReport(owner: Client, id: string, console: DemoConsole): Prom
   };
 }
 
-async function main({ json, out, portBase }: PlanningOptions): Promise<void> {
-  const console = new DemoConsole(json);
+async function show(workbench: Workbench, { json, out }: PlanningOptions, console: DemoConsole): Promise<void> {
+  const { owner, id } = await fill(workbench, console);
+  const report = await readReport(owner, id, console);
+  console.say(renderTerminal(report));
+  const page = resolve(out);
+  await mkdir(dirname(page), { recursive: true });
+  await writeFile(page, renderPage(report));
+  console.say(`\n  The same as a page: ${pc.bold(page)}\n`);
+  if (json) process.stdout.write(`${JSON.stringify({ ...report, page })}\n`);
+}
+
+/** Everything it starts is gone afterwards, also when it is interrupted. */
+async function main(options: PlanningOptions): Promise<void> {
+  const console = new DemoConsole(options.json);
+  const asked = untilAsked();
   const dataDir = await mkdtemp(join(tmpdir(), "pipeline-crm-planning-"));
   const mavenFolder = join(dataDir, "maven");
+  const start = (portBase: number) =>
+    startWorkbench({ portBase, dataDir, mavenFolder, say: (line) => console.step(line) });
   let workbench: Workbench | null = null;
   try {
     await copyMaven(MAVEN, mavenFolder, monthsSince(today()));
-    const base = portBase ?? (await findPortBase(54_520));
-    workbench = await startWorkbench({ portBase: base, dataDir, mavenFolder, say: (line) => console.step(line) });
-    const { owner, id } = await fill(workbench, console);
-    const report = await readReport(owner, id, console);
-    console.say(renderTerminal(report));
-    await mkdir(dirname(resolve(out)), { recursive: true });
-    await writeFile(out, renderPage(report));
-    console.say(`\n  The same as a page: ${pc.bold(resolve(out))}\n`);
-    if (json) process.stdout.write(`${JSON.stringify({ ...report, page: resolve(out) })}\n`);
+    workbench = await (options.portBase === null ? onFreePorts(FIRST_PORT_BASE, start) : start(options.portBase));
+    const interrupted = await Promise.race([show(workbench, options, console), asked.then(() => true)]);
+    if (interrupted === true) throw new Error("Interrupted: nothing is left running.");
   } finally {
     console.step("Stopping …");
     await workbench?.stop();

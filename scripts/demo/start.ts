@@ -5,6 +5,7 @@ import { DEMO_PEOPLE } from "../lib/people.ts";
 import { PROJECT_ROOT, startWorkbench, type Workbench } from "../lib/workbench.ts";
 import { type ConnectionResult, connectBoth, PROVIDER_NAMES, type Provider, syncOne } from "./connections.ts";
 import { DemoConsole } from "./console.ts";
+import { untilAsked } from "./interrupt.ts";
 import { type DemoOptions, HELP, readOptions } from "./options.ts";
 import { formatCount, renderPipeline } from "./render.ts";
 import { type DemoWorkspace, seedDemo } from "./seed.ts";
@@ -77,13 +78,6 @@ function showHowToUse(workbench: Workbench, workspace: DemoWorkspace, console: D
     await supabase.from("crm_deals").select("name, amount, stage").eq("stage", "won").order("amount", { ascending: false }).limit(5)
 
   Press Ctrl-C to stop everything.`);
-}
-
-/** Resolves when a person or a supervisor asks to stop. */
-function untilAsked(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve());
-  });
 }
 
 async function main(options: DemoOptions): Promise<void> {
