@@ -64,7 +64,7 @@ async function fill(workbench: Workbench, console: DemoConsole): Promise<{ owner
 }
 
 async function readReport(owner: Client, id: string, console: DemoConsole): Promise<PlanningReport> {
-  const analytics = console.counter("Working out the analytics …", "deals");
+  const analytics = console.counter("Working out the analytics …", "changes");
   await refreshAnalytics(owner, id, analytics.show);
   analytics.stop();
   const drawing = console.counter(`Drawing ${RUNS.toLocaleString("en")} runs, twice …`, "deals");
