@@ -175,10 +175,15 @@ export async function readHiring(
   weeks: number,
 ): Promise<HiringRow[]> {
   const ask = { workspace_id: workspaceId, from_date: from, weeks };
-  const { data, error } = await client.rpc("hiring_need", ask);
+  const [need, skills] = await Promise.all([
+    client.rpc("hiring_need", ask),
+    client.from("skills").select("key, label").eq("workspace_id", workspaceId),
+  ]);
+  const error = need.error ?? skills.error;
   if (error) throw new Error(`Could not read whom to hire: ${error.message}`, { cause: error });
-  return data.map(({ skill_key, category, level, people, needed_by, open_by, late }) => ({
-    skill: skill_key ?? category,
+  const labels = new Map((skills.data ?? []).map(({ key, label }) => [key, label]));
+  return (need.data ?? []).map(({ skill_key, category, level, people, needed_by, open_by, late }) => ({
+    skill: labels.get(skill_key) ?? category,
     level,
     people,
     neededBy: needed_by,
