@@ -193,6 +193,20 @@ select is(pg_temp.merge('accounts', pg_temp.record('R9', '{}', '{"deleted": true
 select results_eq($$ select c.deleted_at is null, (select e.status from crm_sync_errors e where e.config_id = (select config from run) and e.code = 'back_again') from crm_companies c where c.id = pg_temp.ours('R1') $$, $$ values (true, 'resolved') $$, 'it is the one that lives, and nothing is open');
 delete from private.crm_outbox where entity_type = 'accounts';
 
+select pg_temp.merge('accounts', pg_temp.record('R6', '{"name": "Twice gone"}'));
+update crm_companies set deleted_at = now() - interval '1 day' where id = pg_temp.ours('R6');
+select pg_temp.merge('accounts', pg_temp.record('R6', '{}', '{"deleted": true}'));
+update crm_companies set deleted_at = null where id = pg_temp.ours('R6');
+select is(pg_temp.told(pg_temp.take('accounts')), 'create Twice gone {"name": "Twice gone"}', 'so is what a person had deleted here before the CRM did');
+select pg_temp.settings('{}');
+select pg_temp.merge('accounts', pg_temp.record('R7', '{"name": "Gone on both"}'));
+update crm_companies set deleted_at = now() - interval '1 day' where id = pg_temp.ours('R7');
+select pg_temp.merge('accounts', pg_temp.record('R7', '{}', '{"deleted": true}'));
+update crm_companies set deleted_at = null where id = pg_temp.ours('R7');
+select matches(pg_temp.told(pg_temp.take('accounts')), 'create Gone on both', 'also where the CRM''s deletions change nothing here');
+select pg_temp.settings('{"delete_when_deleted": true}');
+delete from private.crm_outbox where entity_type = 'accounts';
+
 select pg_temp.merge('opportunities', pg_temp.record('R4', '{"name": "Won back", "stage_key": "lead"}'));
 select pg_temp.merge('opportunities', pg_temp.record('R4', '{}', '{"deleted": true}'));
 update pipeline_projects set deleted_at = null where id = pg_temp.ours('R4');

@@ -105,6 +105,11 @@ select results_eq($$ select deleted_at, last_name from pg_temp.contact('C1') $$,
 update crm_contacts set deleted_at = now() - interval '1 day' where id = (pg_temp.contact('C1')).id;
 select pg_temp.merge('contacts', pg_temp.record('C1', '{"last_name": "Lee-Again"}'));
 select ok((pg_temp.contact('C1')).deleted_at is not null, 'what a person deleted here stays deleted');
+select is(pg_temp.merge('contacts', pg_temp.record('C1', '{}', '{"deleted": true}')), 'deleted=1', 'deleted in the CRM as well');
+select is((pg_temp.contact('C1')).deleted_at, now() - interval '1 day', 'it went when that person deleted it');
+select is((select count(*) from journal where crm_record_id = 'C1' and action = 'deleted'), 1::bigint, 'of which the run has nothing to undo');
+select pg_temp.merge('contacts', pg_temp.record('C1', '{"last_name": "Lee-Once-More"}'));
+select ok((pg_temp.contact('C1')).deleted_at is not null, 'and stays so when the CRM has its own back');
 select is(pg_temp.merge('contacts', pg_temp.record('C2', '{}', '{"deleted": true, "merged_into": "C4"}')), 'deleted=1', 'merged into another in the CRM');
 select ok((pg_temp.contact('C2')).deleted_at is not null, 'goes here too, for it is the other one now');
 delete from crm_contacts where id = (pg_temp.contact('C4')).id;
