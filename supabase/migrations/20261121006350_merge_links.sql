@@ -64,7 +64,7 @@ set jit = off
 as $$
 begin
   update private.crm_record_links l
-  set base = c.base, crm_modified_at = case when c.crm_deleted_at is null then c.modified else l.crm_modified_at end,
+  set base = c.base, crm_modified_at = case when c.crm_deleted_at is null then c.modified else coalesce(c.modified, l.crm_modified_at) end,
     crm_deleted_at = c.crm_deleted_at, merged_into = case when c.crm_deleted_at is not null then l.merged_into end,
     deleted_by = case when c.crm_deleted_at is not null then 'crm' end, took_ours = c.took_ours, app_edited_at = c.app_edited_at,
     merged_at = coalesce(case when c.action = 'created' then now() else c.touched_at end, l.merged_at),

@@ -93,7 +93,12 @@ select is((pg_temp.contact('C1')).deleted_at, null, 'stays here, unless the conn
 select ok((select crm_deleted_at is not null from links where crm_record_id = 'C1'), 'its link knows');
 select is(pg_temp.merge('contacts', pg_temp.record('C1', '{}', '{"deleted": true}')), 'unchanged=1', 'once');
 select is(pg_temp.merge('contacts', pg_temp.record('X1', '{}', '{"deleted": true}')), 'unchanged=1', 'one that we never had is no loss');
-select is(pg_temp.merge('contacts', pg_temp.record('C1', '{"last_name": "Lee"}')), 'unchanged=1', 'one that comes back');
+select is(pg_temp.merge('contacts', pg_temp.record('C1', '{"last_name": "Lee"}', '{"may_lag": true}')), 'unchanged=1', 'a search that lags behind still shows it');
+select ok((select crm_deleted_at is not null from links where crm_record_id = 'C1'), 'and brings nothing back, not even with the time of the deletion');
+select pg_temp.merge('contacts', pg_temp.record('C1', '{"last_name": "Lee"}', '{"may_lag": true, "modified_at": "2099-01-01T00:00:01Z"}'));
+select is((select crm_deleted_at from links where crm_record_id = 'C1'), null, 'with a later time it is alive again');
+select pg_temp.merge('contacts', pg_temp.record('C1', '{}', '{"deleted": true, "modified_at": "2099-01-01T00:00:02Z"}'));
+select is(pg_temp.merge('contacts', pg_temp.record('C1', '{"last_name": "Lee"}')), 'unchanged=1', 'one that comes back under its old time, seen by name or in a list,');
 select is((select crm_deleted_at from links where crm_record_id = 'C1'), null, 'is alive again');
 
 select pg_temp.settings('{"delete_when_deleted": true}');

@@ -169,6 +169,8 @@ export interface CrmRecord {
   /** The CRM's own text at full precision: it is compared, never computed with. */
   modifiedAt: string;
   deleted: boolean;
+  /** From an index that lags behind: it may have been deleted since. */
+  mayLag?: true;
   /** The survivor's id when this record went away by a merge. */
   mergedInto?: string | null;
   /** Raw values by CRM field name. A requested field that is absent was not read. */

@@ -179,6 +179,13 @@ describe("what changed in HubSpot", () => {
     expect(new Set(ids).size).toBe(952);
   });
 
+  it("comes from a search, which may still show what is deleted by now; a list does not", async () => {
+    store = many(3, (i) => at(1, i));
+    const [found, listed] = [await readAll("contacts", SINCE), await readAll("contacts", null)];
+    expect(found.records.map(({ mayLag }) => mayLag)).toEqual([true, true, true]);
+    expect(listed.records.map(({ mayLag }) => mayLag)).toEqual([undefined, undefined, undefined]);
+  });
+
   it("starts some minutes earlier, because a write is searchable late", async () => {
     await readAll("contacts", SINCE);
     expect(searches[0]?.filters).toEqual([

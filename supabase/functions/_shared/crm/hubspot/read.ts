@@ -156,6 +156,7 @@ async function archivedStep(client: HubSpotClient, reading: Reading, cursor: Cur
   return { records, seen: cursor, next: after === null ? null : { ...cursor, after } };
 }
 
+/** Found by a search, which shows records for a while as they were. */
 async function withRelations(
   client: HubSpotClient,
   reading: Reading,
@@ -168,7 +169,7 @@ async function withRelations(
     objects.map((object) => object.id),
   );
   return objects.flatMap((object) => [
-    toRecord(reading, object, relations.get(object.id) ?? {}),
+    { ...toRecord(reading, object, relations.get(object.id) ?? {}), mayLag: true as const },
     ...mergedAway(object, entity),
   ]);
 }

@@ -57,6 +57,12 @@ describe("a CRM record becomes one of ours", () => {
     });
   });
 
+  it("says so where a search found it that lags behind", () => {
+    expect(map([row("Name", "name")], record({ Name: "Big" }, { mayLag: true }), "accounts").record).toMatchObject({
+      may_lag: true,
+    });
+  });
+
   it("keeps apart what was read as empty and what was not read", () => {
     const values = map(DEAL, record({ Name: "A", StageName: "Engaging", Amount: null })).record?.values;
     expect(values).toEqual({ name: "A", stage_key: "opportunity", estimated_value: null });
