@@ -255,6 +255,23 @@ select pg_temp.remember('deal', 'opportunities');
 select pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('deal'), 'written', null, '{"problems": [{"code": "not_an_option", "message": "Salesforce got this record without Region.", "field": "Region"}]}'));
 select results_eq($$ select p.sync_status, e.message, l.merged_at = p.updated_at from pipeline_projects p join links l on l.record_id = p.id join crm_sync_errors e on e.record_id = p.id and e.status = 'open' where l.crm_record_id = 'D1' $$,
   $$ values ('failed', 'Salesforce got this record without Region.', true) $$, 'a deal that went in part does not pass for one that is in step; its open error says what is missing');
+select pg_temp.merge('opportunities', pg_temp.record('D1', '{"name": "Engine 2", "stage_key": "won", "probability": 90, "estimated_value": 10, "expected_close_date": "2027-02-28"}'));
+select results_eq($$ select sync_status, probability::int from pipeline_projects where id = pg_temp.ours('D1') $$, $$ values ('failed', 90) $$, 'what the CRM changes of it meanwhile does not make it so');
+update pipeline_projects set description = 'looked at' where id = pg_temp.ours('D1');
+select pg_temp.take('opportunities');
+select results_eq($$ select p.sync_status, l.merged_at = p.updated_at, (select e.status from errors e where e.record_id = p.id order by e.last_seen_at desc limit 1), pg_temp.outbox()
+    from pipeline_projects p join links l on l.record_id = p.id where l.crm_record_id = 'D1' $$,
+  $$ values ('synced', true, 'resolved', 'contacts:Ada') $$, 'one of which nothing is left to send is in step again, which is no edit either');
+update pipeline_projects set name = 'Engine 2b' where id = pg_temp.ours('D1');
+select pg_temp.remember('deal', 'opportunities');
+select pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('deal'), 'failed', null, '{"error": {"kind": "rejected", "code": "no", "message": "No."}}'));
+insert into crm_sync_errors (workspace_id, config_id, entity_type, direction, record_id, kind, code, message)
+select w.id, pg_temp.connect_crm('hubspot', 'elsewhere'), 'opportunities', 'push', pg_temp.ours('D1'), 'rejected', 'no', 'Nor here.' from w;
+update pipeline_projects set name = 'Engine 2c' where id = pg_temp.ours('D1');
+select pg_temp.remember('deal', 'opportunities');
+select pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('deal'), 'written'));
+select is((select sync_status from pipeline_projects where id = pg_temp.ours('D1')), 'failed', 'nor is one that another CRM has not got');
+delete from crm_sync_configs where workspace_id = (select id from w) and external_account_id = 'elsewhere';
 update pipeline_projects set name = 'Engine 3' where id = pg_temp.ours('D1');
 select pg_temp.remember('deal', 'opportunities');
 select pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('deal'), 'written'));
