@@ -89,6 +89,8 @@ describe("a CRM record becomes one of ours", () => {
     });
     expect(address({ BillingCity: null, BillingCountry: "" })).toMatchObject({ billing_address: null });
     expect(address({})).not.toHaveProperty("billing_address");
+    // A field that is gone from the CRM: our country stays.
+    expect(address({ BillingCity: "Nairobi" })).not.toHaveProperty("billing_address");
   });
 
   it("reads nothing that only goes to the CRM, and nothing of other entities", () => {
