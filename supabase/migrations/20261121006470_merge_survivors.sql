@@ -189,7 +189,8 @@ begin
 end
 $$;
 
--- The record here goes where its CRM record went; one that a person has deleted already stays deleted by that person. Another CRM that knows it knows the survivor from now on, unless it has one.
+-- The record here goes where its CRM record went; one that a person has deleted already stays deleted by that person. Restored, it
+-- is a record of its own again, also in the CRM. Another CRM that knows it knows the survivor from now on, unless it has one.
 create function private.crm_survivors_retire(p_context private.crm_merge_context, p_absorbed private.crm_absorbed[]) returns void
 language plpgsql
 set search_path = ''
@@ -214,7 +215,7 @@ begin
   perform private.crm_merge_update(p_context, v_changes);
   perform private.crm_keep_journal(p_context, v_changes);
   update private.crm_record_links l
-  set crm_deleted_at = v_now, merged_into = a.survivor_crm_id, has_conflict = false, updated_at = v_now
+  set crm_deleted_at = v_now, merged_into = a.survivor_crm_id, took_ours = true, has_conflict = false, updated_at = v_now
   from unnest(p_absorbed) a
   where l.config_id = p_context.config_id and l.entity_type = p_context.entity and l.crm_record_id = a.crm_id;
   update public.crm_sync_conflicts k

@@ -39,10 +39,12 @@ begin
     where l.ctid = any (v_links) and l.record_id = r.record_id and l.crm_deleted_at is not null and l.crm_record_id <> r.crm_id
     returning l.config_id, l.entity_type, l.crm_record_id, l.crm_modified_at, r.crm_id
   )
-  insert into private.crm_former_ids (config_id, entity_type, crm_record_id, modified, replaced_by)
+  insert into private.crm_former_ids as m (config_id, entity_type, crm_record_id, modified, replaced_by)
   select f.config_id, f.entity_type, f.crm_record_id, f.crm_modified_at, f.crm_id from former f
   on conflict (config_id, entity_type, crm_record_id) do update
-  set modified = excluded.modified, replaced_by = excluded.replaced_by;
+  -- One that was merged away is known with the time of the merge.
+  set modified = case when m.modified::timestamptz > excluded.modified::timestamptz then m.modified else excluded.modified end,
+    replaced_by = excluded.replaced_by;
 
   -- What the CRM has of a record that was there already is not known: the next fetch compares all of it.
   insert into private.crm_record_links as l (config_id, entity_type, crm_record_id, record_id, workspace_id, base, shown, merged_at, crm_modified_at)
