@@ -6,6 +6,9 @@ const session = { accessToken: "token", instanceUrl: "https://api.hubapi.com", e
 const NOW = "2026-11-21T12:00:00.000Z";
 const SINCE: HighWater = { modifiedAt: "2026-11-21T11:00:00.000Z", id: "1" };
 
+/** Companies of a contact, more than HubSpot answers at once: the primary one comes last. */
+const CROWDED = { id: "7", companies: 250, page: 100 };
+
 interface Stored {
   id: string;
   modified: string;
@@ -24,8 +27,32 @@ const toObject = ({ id, modified, archivedAt, properties }: Stored) => ({
   createdAt: modified,
   updatedAt: modified,
   archived: archivedAt !== undefined,
+  ...(id === CROWDED.id ? { associations: { companies: listedCompanies(CROWDED.page) } } : {}),
   ...(archivedAt ? { archivedAt } : {}),
 });
+
+const companyAt = (place: number) => ({ id: String(1000 + place), isPrimary: place === CROWDED.companies });
+
+function listedCompanies(count: number) {
+  const results = Array.from({ length: count }, (_, i) => ({
+    id: companyAt(i + 1).id,
+    type: "contact_to_company_unlabeled",
+  }));
+  return { results, paging: { next: { after: String(count) } } };
+}
+
+/** A page of the associations of the crowded contact. */
+function crowdedPage(after: number) {
+  const end = Math.min(after + CROWDED.page, CROWDED.companies);
+  const to = Array.from({ length: end - after }, (_, i) => {
+    const { id, isPrimary } = companyAt(after + i + 1);
+    const typeIds = isPrimary ? [1, 279] : [279];
+    const associationTypes = typeIds.map((typeId) => ({ category: "HUBSPOT_DEFINED", typeId }));
+    return { toObjectId: Number(id), associationTypes };
+  });
+  const paging = end < CROWDED.companies ? { paging: { next: { after: String(end) } } } : {};
+  return { from: { id: CROWDED.id }, to, ...paging };
+}
 
 const compare: Record<string, (a: number, b: number) => boolean> = {
   GT: (a, b) => a > b,
@@ -106,7 +133,13 @@ beforeEach(() => {
       }
       if (url.pathname.endsWith("/search")) return Response.json(search(JSON.parse(String(init?.body))));
       if (url.pathname.includes("/associations/")) {
-        const { inputs } = JSON.parse(String(init?.body)) as { inputs: { id: string }[] };
+        const { inputs } = JSON.parse(String(init?.body)) as { inputs: { id: string; after?: string }[] };
+        const crowded = inputs
+          .filter(({ id }) => id === CROWDED.id)
+          .map(({ after }) => crowdedPage(Number(after ?? 0)));
+        if (crowded.length > 0) {
+          return Response.json({ status: "COMPLETE", results: crowded, startedAt: NOW, completedAt: NOW });
+        }
         const results = inputs.slice(1).map(({ id }) => ({
           from: { id },
           to: [
@@ -202,6 +235,12 @@ describe("what changed in HubSpot", () => {
     store = many(2, (i) => at(i));
     const { records } = await readAll("contacts", SINCE);
     expect(records.map((record) => record.company)).toEqual([null, "901"]);
+  });
+
+  it("takes the primary company where it comes on a later page of many, also in a list", async () => {
+    store = [{ id: CROWDED.id, modified: at(1) }];
+    const [found, listed] = [await readAll("contacts", SINCE), await readAll("contacts", null)];
+    expect([found, listed].map(({ records }) => records[0]?.company)).toEqual(["1250", "1250"]);
   });
 
   it("includes deletions since then, and merges with their survivor", async () => {

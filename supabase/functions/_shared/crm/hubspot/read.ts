@@ -2,7 +2,7 @@ import type { SimplePublicObject } from "@hubspot/api-client/lib/codegen/crm/obj
 import type { CrmRecord, ReadPage, ReadRequest } from "../contract.ts";
 import { malformed } from "../errors.ts";
 import { filteredPage } from "../filteredRead.ts";
-import { associationNames, fetchRelations, listedRelations } from "./associations.ts";
+import { associationNames, fetchRelations, isCutShort, listedRelations } from "./associations.ts";
 import { call, type HubSpotClient } from "./client.ts";
 import { type Cursor, type CursorOf, highWaterOf, OVERLAP_MS, parseCursor, startOf, withSeen } from "./cursor.ts";
 import { CRM } from "./errors.ts";
@@ -72,8 +72,11 @@ async function listStep(client: HubSpotClient, reading: Reading, cursor: CursorO
       false,
     ),
   );
-  const records = results(answer).map((object) =>
-    toRecord(reading, object, listedRelations(entity, object.associations)),
+  const objects = results(answer);
+  const cutShort = objects.filter((object) => isCutShort(entity, object.associations)).map(({ id }) => id);
+  const relations = await fetchRelations(client, entity, cutShort);
+  const records = objects.map((object) =>
+    toRecord(reading, object, relations.get(object.id) ?? listedRelations(entity, object.associations)),
   );
   const seen = withSeen(cursor, records);
   const after = answer.paging?.next?.after ?? null;
