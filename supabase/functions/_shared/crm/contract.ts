@@ -198,6 +198,8 @@ export interface ReadRequest {
   cursor: PageCursor | null;
   /** null reads everything that is live; else what changed since, deletes and merges included, with an overlap. */
   since: HighWater | null;
+  /** Everything, for the second time: with what was deleted or merged away, as far as the CRM still knows it. */
+  again?: boolean;
   /** Only records that fulfil it, in terms of CRM fields. Deleted records come regardless. */
   filter?: CrmFilter;
   pageSize?: number;

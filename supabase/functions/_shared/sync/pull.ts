@@ -40,9 +40,10 @@ async function reader(slice: Slice, place: Place, plan: MappingPlan): Promise<Re
   const { entity } = place;
   const filter = filterOf(slice, entity);
   const since = await highWater(slice, entity);
+  const again = since === null && (await deps.store.wasLinked(slice.run, entity));
   slice.gate.purpose = since === null ? "backfill" : "incremental";
   const read = async (cursor: PageCursor | null) => {
-    const request = { entity, fields: plan.crmFields, cursor, since, filter, pageSize: deps.limits.pageSize };
+    const request = { entity, fields: plan.crmFields, cursor, since, again, filter, pageSize: deps.limits.pageSize };
     const page = await patiently(waiting(slice), () => session.use((one) => crm.readPage(one, request)));
     slice.recordsRead += page.records.length;
     return page;

@@ -52,6 +52,18 @@ describe("a first sync", () => {
     ]);
   });
 
+  it("asks for deletions where it is the first no more", async () => {
+    const asked: (boolean | undefined)[] = [];
+    crm.onRead = async (_name, { again }) => void asked.push(again);
+    await slice();
+    run = Object.assign(newRun(), { wasLinked: true });
+    await slice();
+    expect([new Set(asked.slice(0, asked.length / 2)), new Set(asked.slice(asked.length / 2))]).toEqual([
+      new Set([false]),
+      new Set([true]),
+    ]);
+  });
+
   it("reads the next page while it merges this one", async () => {
     let readDuringMerge = false;
     run.before = (verb) => {

@@ -38,6 +38,7 @@ export interface FakeRun {
   errors: RunError[];
   totals: Record<string, number | null> | null;
   cursors: Map<string, { modified_at: string; id: string }>;
+  wasLinked: boolean;
   connectionReason: string | null;
   pages: Page[];
   outbox: FakeOutbox;
@@ -62,6 +63,7 @@ export function newRun(): FakeRun {
     errors: [],
     totals: null,
     cursors: new Map(),
+    wasLinked: false,
     connectionReason: null,
     pages: [],
     outbox: new FakeOutbox(),
@@ -214,6 +216,7 @@ export function storeOf(run: FakeRun, claim: Partial<Claim> = {}): SyncStore {
       push: () => Promise.reject(new Error("not part of a sync")),
     },
     incrementalCursor: async (_config, entity) => run.cursors.get(entity) ?? null,
+    wasLinked: async () => run.wasLinked,
     upsertOwners: async () => run.before("upsertOwners"),
     async connectionFailed(_config, reason) {
       run.connectionReason = reason;

@@ -60,7 +60,7 @@ async function readWhole(client: HubSpotClient, reading: Reading, now: Date): Pr
 }
 
 async function listStep(client: HubSpotClient, reading: Reading, cursor: CursorOf<"list">): Promise<Step> {
-  const { entity, pageSize } = reading.request;
+  const { entity, pageSize, again = false } = reading.request;
   const answer = await call(() =>
     client.objects.getPage(
       OBJECTS[entity].name,
@@ -75,12 +75,15 @@ async function listStep(client: HubSpotClient, reading: Reading, cursor: CursorO
   const objects = results(answer);
   const cutShort = objects.filter((object) => isCutShort(entity, object.associations)).map(({ id }) => id);
   const relations = await fetchRelations(client, entity, cutShort);
-  const records = objects.map((object) =>
+  const found = objects.map((object) =>
     toRecord(reading, object, relations.get(object.id) ?? listedRelations(entity, object.associations)),
   );
-  const seen = withSeen(cursor, records);
+  const seen = withSeen(cursor, found);
   const after = answer.paging?.next?.after ?? null;
-  return { records, seen, next: after === null ? null : { ...seen, after } };
+  const more = after === null ? null : { ...seen, after };
+  if (!again) return { records: found, seen, next: more };
+  const merged = objects.flatMap((object) => mergedAway(object, entity));
+  return { records: [...found, ...merged], seen, next: more ?? toArchived(seen) };
 }
 
 /**
@@ -103,8 +106,9 @@ async function searchStep(client: HubSpotClient, reading: Reading, cursor: Curso
   const records = await withRelations(client, reading, fresh);
   const seen = withSeen(known, live(records));
   if (more) return { records, seen, next: { ...seen, from, seenIds: tied.join(",") } };
+  const { since, again = false } = reading.request;
   // A first read has nothing that a deletion could concern.
-  return { records, seen, next: reading.request.since === null ? null : toArchived(seen) };
+  return { records, seen, next: since === null && !again ? null : toArchived(seen) };
 }
 
 /** A whole page of one millisecond: its records are left to the ties, which know how to get through. */
@@ -112,8 +116,10 @@ function toTies({ from, seenIds, total, seenAt, seenId }: CursorOf<"search">, at
   return { phase: "ties", at, afterId: "0", seenIds: from === at ? seenIds : "", total, seenAt, seenId };
 }
 
-function toArchived({ total, seenAt, seenId }: CursorOf<"search">): Cursor {
-  return { phase: "archived", after: null, total, seenAt, seenId };
+function toArchived(cursor: CursorOf<"list" | "search">): Cursor {
+  const reached = highWaterOf(cursor, null);
+  const [seenAt, seenId] = [reached?.modifiedAt ?? null, reached?.id ?? null];
+  return { phase: "archived", after: null, total: cursor.total, seenAt, seenId };
 }
 
 /** An import stamps thousands of records with one millisecond: those are read by id, then time goes on. */

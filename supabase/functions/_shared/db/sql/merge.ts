@@ -66,6 +66,14 @@ export async function incrementalCursor(db: Db, config: string, entity: string):
   return parseRow(highWater.nullable(), rows[0]?.cursor ?? null, "crm_incremental_cursor");
 }
 
+export async function wasLinked(db: Db, { operation }: RunRef, entity: string): Promise<boolean> {
+  const rows = await db.query<{ was_linked: unknown }>(
+    "select private.crm_was_linked($1::uuid, $2::text) as was_linked",
+    [operation, entity],
+  );
+  return parseRow(z.boolean(), rows[0]?.was_linked, "crm_was_linked");
+}
+
 export interface OwnerRow {
   crm_user_id: string;
   email: string | null;
