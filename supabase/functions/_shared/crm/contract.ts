@@ -189,6 +189,17 @@ export type PageCursor = Record<string, string | number | boolean | null>;
 export interface HighWater {
   modifiedAt: string;
   id: string;
+  /** Where deletions are read by themselves, and not with every run. Only the provider that made it reads it. */
+  deletions?: DeletionsRead;
+}
+
+/** The last time that deletions were read to the end. */
+export interface DeletionsRead {
+  /** By our clock, ISO. */
+  readAt: string;
+  calls: number;
+  /** By the CRM's clock: those before are known. */
+  upTo: string;
 }
 
 export interface ReadRequest {

@@ -1,4 +1,4 @@
-import type { EntityType, PageCursor } from "../crm/contract.ts";
+import type { EntityType, HighWater, PageCursor } from "../crm/contract.ts";
 import { spent } from "./budget.ts";
 import type { Checkpoint, Place } from "./checkpoint.ts";
 import type { MappingPlan } from "./mapping/plan.ts";
@@ -56,15 +56,19 @@ async function merge(slice: Slice, plan: MappingPlan, batch: Batch, from: PageCu
   const { records, rejected } = mapAll(plan, batch.records);
   const before: Checkpoint = { ...at(slice, entity), cursor: from, entity_done: false };
   const checkpoint: Checkpoint = { ...at(slice, entity), cursor: batch.next, entity_done: batch.next === null };
-  const reached = batch.highWater;
-  const cursor =
-    checkpoint.entity_done && reached !== null ? { modified_at: reached.modifiedAt, id: reached.id } : null;
+  const cursor = checkpoint.entity_done ? stored(batch.highWater) : null;
   const page: Page = { entity, records, rejected, checkpoint, cursor };
   const began = slice.deps.now().getTime();
   const counts = await mergeBatch(slice, page, before);
   slice.mergeMs += slice.deps.now().getTime() - began;
   slice.checkpoint = checkpoint;
   slice.counts = added(slice.counts, counts);
+}
+
+function stored(reached: HighWater | null): Page["cursor"] {
+  if (reached === null) return null;
+  const { modifiedAt, ...rest } = reached;
+  return { modified_at: modifiedAt, ...rest };
 }
 
 function at({ claim, partial }: Slice, entity: EntityType): Omit<Checkpoint, "cursor" | "entity_done"> {

@@ -5,7 +5,7 @@ import type { CallStore } from "./gate.ts";
 import { NOTHING } from "./mergeBatch.ts";
 import type { StoredSession } from "./session.ts";
 import type { SliceDeps, SliceLimits } from "./slice.ts";
-import type { Claim, Outcome, Page, RunError, SyncStore } from "./store.ts";
+import type { Claim, Outcome, Page, RunError, StoredHighWater, SyncStore } from "./store.ts";
 import { type FakeCrm, providerOf } from "./testing.crm.ts";
 import { FakeOutbox } from "./testing.outbox.ts";
 
@@ -37,7 +37,7 @@ export interface FakeRun {
   rejected: Map<string, string>;
   errors: RunError[];
   totals: Record<string, number | null> | null;
-  cursors: Map<string, { modified_at: string; id: string }>;
+  cursors: Map<string, StoredHighWater>;
   wasLinked: boolean;
   connectionReason: string | null;
   pages: Page[];

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { CrmProvider, CrmRecord, EntityType, HighWater, PageCursor } from "../contract.ts";
+import { archiveIsDue } from "./cursor.ts";
 import { createHubSpot } from "./provider.ts";
 
 const session = { accessToken: "token", instanceUrl: "https://api.hubapi.com", externalAccountId: "7" };
@@ -19,6 +20,8 @@ interface Stored {
 let store: Stored[];
 let searches: { filters: { propertyName: string; operator: string; value: string }[]; after?: string }[];
 let onSearch: (() => void) | undefined;
+let archiveCalls: number;
+let clock: string;
 let provider: CrmProvider;
 
 const toObject = ({ id, modified, archivedAt, properties }: Stored) => ({
@@ -84,6 +87,7 @@ function search(body: {
 
 function list(url: URL) {
   const archived = url.searchParams.get("archived") === "true";
+  if (archived) archiveCalls += 1;
   const after = Number(url.searchParams.get("after") ?? 0);
   const limit = Number(url.searchParams.get("limit"));
   const matching = store.filter((item) => (item.archivedAt !== undefined) === archived && Number(item.id) > after);
@@ -111,6 +115,8 @@ beforeEach(() => {
   store = [];
   searches = [];
   onSearch = undefined;
+  archiveCalls = 0;
+  clock = NOW;
   const names = [
     "email",
     "lastmodifieddate",
@@ -122,7 +128,7 @@ beforeEach(() => {
   ];
   provider = createHubSpot({
     env: { HUBSPOT_CLIENT_ID: "app" },
-    now: () => new Date(NOW),
+    now: () => new Date(clock),
     sleep: async () => {},
     fetch: async (input, init) => {
       const url = new URL(String(input));
@@ -259,6 +265,35 @@ describe("what changed in HubSpot", () => {
       ["12", "3"],
       ["1", null],
     ]);
+  });
+
+  it("reads a short archive with every run, and a long one at a call a minute: it tells of no more than deletions", async () => {
+    const runAt = async (minute: number, since: HighWater) => {
+      clock = at(60 + minute);
+      archiveCalls = 0;
+      const { records, highWater } = await readAll("contacts", since);
+      const gone = records.filter(({ deleted }) => deleted).map(({ id }) => id);
+      return { gone, calls: archiveCalls, since: highWater ?? since };
+    };
+    store = many(500, () => at(-60)).map((one) => ({ ...one, archivedAt: at(-600) }));
+    const short = [await runAt(0, SINCE), await runAt(1, SINCE)];
+    expect(short.map(({ calls }) => calls)).toEqual([5, 5]);
+
+    store = many(700, () => at(-60)).map((one) => ({ ...one, archivedAt: at(-600) }));
+    const first = await runAt(0, SINCE);
+    store.push({ id: "801", modified: at(0), archivedAt: at(61) }, { id: "802", modified: at(80) });
+    const soon = await runAt(6, first.since);
+    expect([first.calls, soon.calls, soon.gone, soon.since.modifiedAt]).toEqual([7, 0, [], at(80)]);
+    const later = await runAt(7, soon.since);
+    expect([later.calls, later.gone]).toEqual([8, ["801"]]);
+    const after = await runAt(15, later.since);
+    expect([after.calls, after.gone]).toEqual([8, []]);
+  });
+
+  it("reads even the longest archive once a day, and whatever a clock says that was set back", () => {
+    const deletions = { readAt: at(0), calls: 5000, upTo: at(0) };
+    const due = (minute: number) => archiveIsDue({ ...SINCE, deletions }, new Date(at(minute)));
+    expect([due(-1), due(1), due(24 * 60 - 1), due(24 * 60)]).toEqual([true, false, false, true]);
   });
 
   it("keeps the high water of before when nothing changed", async () => {

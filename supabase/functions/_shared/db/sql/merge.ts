@@ -15,7 +15,8 @@ const merged = z.object({
 
 export type MergeCounts = z.infer<typeof merged>;
 
-const highWater = z.object({ modified_at: z.string(), id: z.string() });
+const deletionsRead = z.object({ readAt: z.string(), calls: z.number(), upTo: z.string() });
+const highWater = z.object({ modified_at: z.string(), id: z.string(), deletions: deletionsRead.optional() });
 
 export type StoredHighWater = z.infer<typeof highWater>;
 
