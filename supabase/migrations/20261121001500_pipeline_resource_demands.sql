@@ -25,6 +25,8 @@ comment on column public.pipeline_resource_demands.alternatives is 'Other skills
 create index pipeline_resource_demands_deal_idx on public.pipeline_resource_demands (workspace_id, pipeline_project_id);
 create index pipeline_resource_demands_dates_idx on public.pipeline_resource_demands (workspace_id, start_date, end_date);
 create index pipeline_resource_demands_created_by_idx on public.pipeline_resource_demands (created_by) where created_by is not null;
+-- Last, on purpose: as on pipeline_projects.
+alter table public.pipeline_resource_demands add unique (workspace_id, id);
 
 create trigger touch_record before update on public.pipeline_resource_demands
   for each row execute function private.touch_record();

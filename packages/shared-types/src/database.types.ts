@@ -4,6 +4,108 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   public: {
     Tables: {
+      calendar_holidays: {
+        Row: {
+          calendar_id: string;
+          created_at: string;
+          day: string;
+          name: string | null;
+          share: number;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          calendar_id: string;
+          created_at?: string;
+          day: string;
+          name?: string | null;
+          share?: number;
+          workspace_id: string;
+        };
+        Update: {
+          calendar_id?: string;
+          created_at?: string;
+          day?: string;
+          name?: string | null;
+          share?: number;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "calendar_holidays_workspace_id_calendar_id_fkey";
+            columns: ["workspace_id", "calendar_id"];
+            isOneToOne: false;
+            referencedRelation: "working_calendars";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "calendar_holidays_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "calendar_holidays_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      conversion_templates: {
+        Row: {
+          created_at: string;
+          id: string;
+          industry: string | null;
+          key: string;
+          label: string;
+          rates: NonNullable<Json>;
+          source: string;
+          updated_at: string;
+          workspace_id: string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          id?: string;
+          industry?: string | null;
+          key: string;
+          label: string;
+          rates?: NonNullable<Json>;
+          source: string;
+          updated_at?: string;
+          workspace_id?: string | null;
+        };
+        Update: {
+          created_at?: string;
+          id?: string;
+          industry?: string | null;
+          key?: string;
+          label?: string;
+          rates?: NonNullable<Json>;
+          source?: string;
+          updated_at?: string;
+          workspace_id?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "conversion_templates_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "conversion_templates_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       crm_activities: {
         Row: {
           activity_type: string;
@@ -114,6 +216,13 @@ export type Database = {
             foreignKeyName: "crm_activities_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_activities_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -189,6 +298,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "crm_sync_health";
             referencedColumns: ["workspace_id", "config_id"];
+          },
+          {
+            foreignKeyName: "crm_audit_log_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
           },
           {
             foreignKeyName: "crm_audit_log_workspace_id_fkey";
@@ -326,6 +442,13 @@ export type Database = {
             foreignKeyName: "crm_campaign_contacts_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_campaign_contacts_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -406,6 +529,13 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "crm_campaigns_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "crm_campaigns_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -509,6 +639,13 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "crm_companies_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "crm_companies_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -641,6 +778,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "crm_companies";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_contacts_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
           },
           {
             foreignKeyName: "crm_contacts_workspace_id_fkey";
@@ -835,6 +979,13 @@ export type Database = {
             foreignKeyName: "crm_notes_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_notes_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -956,6 +1107,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "pipeline_projects";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
           },
           {
             foreignKeyName: "crm_projects_workspace_id_fkey";
@@ -1136,6 +1294,13 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "crm_sync_configs_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "crm_sync_configs_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -1654,6 +1819,13 @@ export type Database = {
             foreignKeyName: "crm_tasks_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_tasks_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -1662,6 +1834,359 @@ export type Database = {
             columns: ["workspace_id", "project_id"];
             isOneToOne: false;
             referencedRelation: "crm_projects";
+            referencedColumns: ["workspace_id", "id"];
+          },
+        ];
+      };
+      employee_allocations: {
+        Row: {
+          created_at: string;
+          created_by: string | null;
+          crm_project_id: string | null;
+          demand_id: string | null;
+          employee_id: string;
+          end_date: string | null;
+          id: string;
+          note: string | null;
+          percentage: number;
+          pipeline_project_id: string | null;
+          start_date: string;
+          status: string;
+          updated_at: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          created_by?: string | null;
+          crm_project_id?: string | null;
+          demand_id?: string | null;
+          employee_id: string;
+          end_date?: string | null;
+          id?: string;
+          note?: string | null;
+          percentage?: number;
+          pipeline_project_id?: string | null;
+          start_date: string;
+          status?: string;
+          updated_at?: string;
+          workspace_id: string;
+        };
+        Update: {
+          created_at?: string;
+          created_by?: string | null;
+          crm_project_id?: string | null;
+          demand_id?: string | null;
+          employee_id?: string;
+          end_date?: string | null;
+          id?: string;
+          note?: string | null;
+          percentage?: number;
+          pipeline_project_id?: string | null;
+          start_date?: string;
+          status?: string;
+          updated_at?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "employee_allocations_workspace_id_crm_project_id_fkey";
+            columns: ["workspace_id", "crm_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_projects";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_demand_id_fkey";
+            columns: ["workspace_id", "demand_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_resource_demands";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_employee_id_fkey";
+            columns: ["workspace_id", "employee_id"];
+            isOneToOne: false;
+            referencedRelation: "employees";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "opportunity_id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_opportunities";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_projects";
+            referencedColumns: ["workspace_id", "id"];
+          },
+        ];
+      };
+      employee_skills: {
+        Row: {
+          created_at: string;
+          created_by: string | null;
+          employee_id: string;
+          id: string;
+          is_primary: boolean;
+          level: string | null;
+          skill_key: string;
+          updated_at: string;
+          workspace_id: string;
+          years: number | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          created_by?: string | null;
+          employee_id: string;
+          id?: string;
+          is_primary?: boolean;
+          level?: string | null;
+          skill_key: string;
+          updated_at?: string;
+          workspace_id: string;
+          years?: number | null;
+        };
+        Update: {
+          created_at?: string;
+          created_by?: string | null;
+          employee_id?: string;
+          id?: string;
+          is_primary?: boolean;
+          level?: string | null;
+          skill_key?: string;
+          updated_at?: string;
+          workspace_id?: string;
+          years?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "employee_skills_workspace_id_employee_id_fkey";
+            columns: ["workspace_id", "employee_id"];
+            isOneToOne: false;
+            referencedRelation: "employees";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employee_skills_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "employee_skills_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "employee_skills_workspace_id_skill_key_fkey";
+            columns: ["workspace_id", "skill_key"];
+            isOneToOne: false;
+            referencedRelation: "skills";
+            referencedColumns: ["workspace_id", "key"];
+          },
+        ];
+      };
+      employee_time_off: {
+        Row: {
+          created_at: string;
+          created_by: string | null;
+          employee_id: string;
+          end_date: string;
+          id: string;
+          kind: string;
+          note: string | null;
+          share: number;
+          start_date: string;
+          updated_at: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          created_by?: string | null;
+          employee_id: string;
+          end_date: string;
+          id?: string;
+          kind?: string;
+          note?: string | null;
+          share?: number;
+          start_date: string;
+          updated_at?: string;
+          workspace_id: string;
+        };
+        Update: {
+          created_at?: string;
+          created_by?: string | null;
+          employee_id?: string;
+          end_date?: string;
+          id?: string;
+          kind?: string;
+          note?: string | null;
+          share?: number;
+          start_date?: string;
+          updated_at?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "employee_time_off_workspace_id_employee_id_fkey";
+            columns: ["workspace_id", "employee_id"];
+            isOneToOne: false;
+            referencedRelation: "employees";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employee_time_off_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "employee_time_off_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      employees: {
+        Row: {
+          created_at: string;
+          created_by: string | null;
+          custom_fields: NonNullable<Json>;
+          deleted_at: string | null;
+          email: string | null;
+          employed_from: string;
+          employed_to: string | null;
+          external_id: string | null;
+          fte: number;
+          id: string;
+          location: string | null;
+          name: string;
+          tags: NonNullable<Json>;
+          team_id: string | null;
+          title: string | null;
+          updated_at: string;
+          user_id: string | null;
+          working_calendar_id: string | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          created_by?: string | null;
+          custom_fields?: NonNullable<Json>;
+          deleted_at?: string | null;
+          email?: string | null;
+          employed_from?: string;
+          employed_to?: string | null;
+          external_id?: string | null;
+          fte?: number;
+          id?: string;
+          location?: string | null;
+          name: string;
+          tags?: NonNullable<Json>;
+          team_id?: string | null;
+          title?: string | null;
+          updated_at?: string;
+          user_id?: string | null;
+          working_calendar_id?: string | null;
+          workspace_id: string;
+        };
+        Update: {
+          created_at?: string;
+          created_by?: string | null;
+          custom_fields?: NonNullable<Json>;
+          deleted_at?: string | null;
+          email?: string | null;
+          employed_from?: string;
+          employed_to?: string | null;
+          external_id?: string | null;
+          fte?: number;
+          id?: string;
+          location?: string | null;
+          name?: string;
+          tags?: NonNullable<Json>;
+          team_id?: string | null;
+          title?: string | null;
+          updated_at?: string;
+          user_id?: string | null;
+          working_calendar_id?: string | null;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "employees_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "employees_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "employees_workspace_id_team_id_fkey";
+            columns: ["workspace_id", "team_id"];
+            isOneToOne: false;
+            referencedRelation: "teams";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employees_workspace_id_user_id_fkey";
+            columns: ["workspace_id", "user_id"];
+            isOneToOne: false;
+            referencedRelation: "workspace_members";
+            referencedColumns: ["workspace_id", "user_id"];
+          },
+          {
+            foreignKeyName: "employees_workspace_id_working_calendar_id_fkey";
+            columns: ["workspace_id", "working_calendar_id"];
+            isOneToOne: false;
+            referencedRelation: "working_calendars";
             referencedColumns: ["workspace_id", "id"];
           },
         ];
@@ -1804,6 +2329,13 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -1841,9 +2373,12 @@ export type Database = {
           hourly_rate: number | null;
           id: string;
           is_critical: boolean;
+          level: string | null;
           pipeline_project_id: string;
+          priority: number;
           required_count: number;
           skill_category: string;
+          skill_key: string | null;
           start_date: string | null;
           updated_at: string;
           workspace_id: string;
@@ -1859,9 +2394,12 @@ export type Database = {
           hourly_rate?: number | null;
           id?: string;
           is_critical?: boolean;
+          level?: never;
           pipeline_project_id: string;
+          priority?: number;
           required_count?: number;
           skill_category: string;
+          skill_key?: string | null;
           start_date?: string | null;
           updated_at?: string;
           workspace_id: string;
@@ -1876,14 +2414,24 @@ export type Database = {
           hourly_rate?: number | null;
           id?: string;
           is_critical?: boolean;
+          level?: never;
           pipeline_project_id?: string;
+          priority?: number;
           required_count?: number;
           skill_category?: string;
+          skill_key?: string | null;
           start_date?: string | null;
           updated_at?: string;
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "pipeline_resource_demands_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "pipeline_resource_demands_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -1918,6 +2466,261 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "pipeline_projects";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_resource_demands_workspace_id_skill_key_fkey";
+            columns: ["workspace_id", "skill_key"];
+            isOneToOne: false;
+            referencedRelation: "skills";
+            referencedColumns: ["workspace_id", "key"];
+          },
+        ];
+      };
+      pipeline_scenario_edits: {
+        Row: {
+          created_at: string;
+          created_by: string | null;
+          id: string;
+          kind: string;
+          payload: NonNullable<Json>;
+          pipeline_project_id: string | null;
+          position: number;
+          scenario_id: string;
+          updated_at: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          created_by?: string | null;
+          id?: string;
+          kind: string;
+          payload?: NonNullable<Json>;
+          pipeline_project_id?: string | null;
+          position: number;
+          scenario_id: string;
+          updated_at?: string;
+          workspace_id: string;
+        };
+        Update: {
+          created_at?: string;
+          created_by?: string | null;
+          id?: string;
+          kind?: string;
+          payload?: NonNullable<Json>;
+          pipeline_project_id?: string | null;
+          position?: number;
+          scenario_id?: string;
+          updated_at?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_scenario_edits_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_edits_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_edits_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_edits_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "opportunity_id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_edits_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_opportunities";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_edits_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_projects";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_edits_workspace_id_scenario_id_fkey";
+            columns: ["workspace_id", "scenario_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_scenarios";
+            referencedColumns: ["workspace_id", "id"];
+          },
+        ];
+      };
+      pipeline_scenario_projects: {
+        Row: {
+          created_at: string;
+          created_by: string | null;
+          pipeline_project_id: string;
+          scenario_id: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          created_by?: string | null;
+          pipeline_project_id: string;
+          scenario_id: string;
+          workspace_id: string;
+        };
+        Update: {
+          created_at?: string;
+          created_by?: string | null;
+          pipeline_project_id?: string;
+          scenario_id?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_scenario_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_projects_workspace_id_pipeline_project_i_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_projects_workspace_id_pipeline_project_i_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "opportunity_id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_projects_workspace_id_pipeline_project_i_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_opportunities";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_projects_workspace_id_pipeline_project_i_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_projects";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_projects_workspace_id_scenario_id_fkey";
+            columns: ["workspace_id", "scenario_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_scenarios";
+            referencedColumns: ["workspace_id", "id"];
+          },
+        ];
+      };
+      pipeline_scenarios: {
+        Row: {
+          base_scenario_id: string | null;
+          confidence_threshold: number | null;
+          conversion_rates: NonNullable<Json>;
+          created_at: string;
+          created_by: string | null;
+          deleted_at: string | null;
+          description: string | null;
+          forecast_months: number;
+          id: string;
+          name: string;
+          promoted_at: string | null;
+          promoted_by: string | null;
+          seed: number | null;
+          status: string;
+          template_key: string | null;
+          updated_at: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          base_scenario_id?: string | null;
+          confidence_threshold?: number | null;
+          conversion_rates?: NonNullable<Json>;
+          created_at?: string;
+          created_by?: string | null;
+          deleted_at?: string | null;
+          description?: string | null;
+          forecast_months?: number;
+          id?: string;
+          name: string;
+          promoted_at?: string | null;
+          promoted_by?: string | null;
+          seed?: number | null;
+          status?: string;
+          template_key?: string | null;
+          updated_at?: string;
+          workspace_id: string;
+        };
+        Update: {
+          base_scenario_id?: string | null;
+          confidence_threshold?: number | null;
+          conversion_rates?: NonNullable<Json>;
+          created_at?: string;
+          created_by?: string | null;
+          deleted_at?: string | null;
+          description?: string | null;
+          forecast_months?: number;
+          id?: string;
+          name?: string;
+          promoted_at?: string | null;
+          promoted_by?: string | null;
+          seed?: number | null;
+          status?: string;
+          template_key?: string | null;
+          updated_at?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_scenarios_workspace_id_base_scenario_id_fkey";
+            columns: ["workspace_id", "base_scenario_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_scenarios";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenarios_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenarios_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
           },
         ];
       };
@@ -1957,6 +2760,13 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "pipeline_stage_history_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "pipeline_stage_history_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -2031,6 +2841,275 @@ export type Database = {
             foreignKeyName: "pipeline_stages_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_stages_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      planning_settings: {
+        Row: {
+          client_correlation: number;
+          commit_from: number;
+          confidence_threshold: number;
+          created_at: string;
+          default_calendar_id: string;
+          exchange_rates: NonNullable<Json>;
+          fiscal_year_start_month: number;
+          hiring_availability: number;
+          hiring_lead_weeks: number;
+          hiring_min_weeks: number;
+          min_deals: number;
+          prior_weight: number;
+          reporting_currency: string | null;
+          size_bands: number[];
+          template_key: string | null;
+          trust_deals: boolean;
+          updated_at: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          client_correlation?: number;
+          commit_from?: number;
+          confidence_threshold?: number;
+          created_at?: string;
+          default_calendar_id: string;
+          exchange_rates?: NonNullable<Json>;
+          fiscal_year_start_month?: number;
+          hiring_availability?: number;
+          hiring_lead_weeks?: number;
+          hiring_min_weeks?: number;
+          min_deals?: number;
+          prior_weight?: number;
+          reporting_currency?: string | null;
+          size_bands?: number[];
+          template_key?: string | null;
+          trust_deals?: boolean;
+          updated_at?: string;
+          workspace_id: string;
+        };
+        Update: {
+          client_correlation?: number;
+          commit_from?: number;
+          confidence_threshold?: number;
+          created_at?: string;
+          default_calendar_id?: string;
+          exchange_rates?: NonNullable<Json>;
+          fiscal_year_start_month?: number;
+          hiring_availability?: number;
+          hiring_lead_weeks?: number;
+          hiring_min_weeks?: number;
+          min_deals?: number;
+          prior_weight?: number;
+          reporting_currency?: string | null;
+          size_bands?: number[];
+          template_key?: string | null;
+          trust_deals?: boolean;
+          updated_at?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "planning_settings_workspace_id_default_calendar_id_fkey";
+            columns: ["workspace_id", "default_calendar_id"];
+            isOneToOne: false;
+            referencedRelation: "working_calendars";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "planning_settings_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: true;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "planning_settings_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: true;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      skill_aliases: {
+        Row: {
+          alias: string;
+          created_at: string;
+          skill_key: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          alias: string;
+          created_at?: string;
+          skill_key: string;
+          workspace_id: string;
+        };
+        Update: {
+          alias?: string;
+          created_at?: string;
+          skill_key?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "skill_aliases_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "skill_aliases_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "skill_aliases_workspace_id_skill_key_fkey";
+            columns: ["workspace_id", "skill_key"];
+            isOneToOne: false;
+            referencedRelation: "skills";
+            referencedColumns: ["workspace_id", "key"];
+          },
+        ];
+      };
+      skills: {
+        Row: {
+          archived_at: string | null;
+          category: string;
+          created_at: string;
+          description: string | null;
+          key: string;
+          label: string;
+          updated_at: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          archived_at?: string | null;
+          category?: string;
+          created_at?: string;
+          description?: string | null;
+          key: string;
+          label: string;
+          updated_at?: string;
+          workspace_id: string;
+        };
+        Update: {
+          archived_at?: string | null;
+          category?: string;
+          created_at?: string;
+          description?: string | null;
+          key?: string;
+          label?: string;
+          updated_at?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "skills_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "skills_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      teams: {
+        Row: {
+          created_at: string;
+          id: string;
+          name: string;
+          updated_at: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          id?: string;
+          name: string;
+          updated_at?: string;
+          workspace_id: string;
+        };
+        Update: {
+          created_at?: string;
+          id?: string;
+          name?: string;
+          updated_at?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "teams_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "teams_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      working_calendars: {
+        Row: {
+          created_at: string;
+          hours: number[];
+          id: string;
+          name: string;
+          updated_at: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          hours?: number[];
+          id?: string;
+          name: string;
+          updated_at?: string;
+          workspace_id: string;
+        };
+        Update: {
+          created_at?: string;
+          hours?: number[];
+          id?: string;
+          name?: string;
+          updated_at?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "working_calendars_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "working_calendars_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -2085,6 +3164,13 @@ export type Database = {
             foreignKeyName: "workspace_invitations_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "workspace_invitations_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -2120,6 +3206,13 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "workspace_members_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "workspace_members_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -2354,6 +3447,13 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -2455,6 +3555,13 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -2509,6 +3616,13 @@ export type Database = {
             foreignKeyName: "crm_sync_configs_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_sync_configs_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -2545,6 +3659,13 @@ export type Database = {
             foreignKeyName: "pipeline_stages_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_stages_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
@@ -2567,10 +3688,32 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
           },
         ];
+      };
+      resource_utilisation: {
+        Row: {
+          allocated: number | null;
+          capacity: number | null;
+          free: number | null;
+          over: number | null;
+          team: string | null;
+          team_id: string | null;
+          utilisation: number | null;
+          week: string | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [];
       };
     };
     Functions: {
@@ -2595,6 +3738,30 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: false;
         };
+      };
+      capacity_weeks: {
+        Args: {
+          from_date?: string;
+          group_by?: string;
+          weeks?: number;
+          weighting?: string;
+          with_reach?: boolean;
+          workspace_id: string;
+        };
+        Returns: {
+          allocated: number;
+          capacity: number;
+          critical_demand: number;
+          demand: number;
+          free: number;
+          gap: number;
+          key: string;
+          level: string;
+          over: number;
+          reach: number;
+          week: string;
+          weighted_demand: number;
+        }[];
       };
       change_member_role: {
         Args: { role: string; user_id: string; workspace_id: string };
@@ -3074,6 +4241,56 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      demand_cover: {
+        Args: { from_date?: string; weeks?: number; weighting?: string; workspace_id: string };
+        Returns: {
+          alternatives: Json;
+          asked: number;
+          category: string;
+          hours: number;
+          is_critical: boolean;
+          level: string;
+          pass: number;
+          skill_key: string;
+          used_category: string;
+          used_level: string;
+          used_skill: string;
+          week: string;
+        }[];
+      };
+      demand_weeks: {
+        Args: {
+          confidence_threshold?: number;
+          deal_ids?: string[];
+          from_date?: string;
+          group_by?: string;
+          weeks?: number;
+          weighting?: string;
+          workspace_id: string;
+        };
+        Returns: {
+          critical_hours: number;
+          deals: number;
+          hours: number;
+          key: string;
+          level: string;
+          unstaffed_hours: number;
+          week: string;
+        }[];
+      };
+      hiring_need: {
+        Args: { from_date?: string; weeks?: number; weighting?: string; workspace_id: string };
+        Returns: {
+          category: string;
+          is_critical: boolean;
+          late: boolean;
+          level: string;
+          needed_by: string;
+          open_by: string;
+          people: number;
+          skill_key: string;
+        }[];
+      };
       invite_member: {
         Args: { email: string; role?: string; valid_for?: string; workspace_id: string };
         Returns: {
@@ -3137,6 +4354,18 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      over_allocations: {
+        Args: { from_date?: string; weeks?: number; workspace_id: string };
+        Returns: {
+          allocated: number;
+          allocations: Json;
+          capacity: number;
+          employee_id: string;
+          employee_name: string;
+          over: number;
+          week: string;
+        }[];
+      };
       remove_member: { Args: { user_id: string; workspace_id: string }; Returns: undefined };
       restore_workspace: {
         Args: { workspace_id: string };
@@ -3169,6 +4398,22 @@ export type Database = {
           subtitle: string;
           title: string;
           updated_at: string;
+        }[];
+      };
+      staffing_candidates: {
+        Args: { demand_id: string; max_results?: number };
+        Returns: {
+          asked_hours: number;
+          employee_id: string;
+          free_hours: number;
+          free_share: number;
+          level: string;
+          match: number;
+          name: string;
+          score: number;
+          skill_key: string;
+          team_id: string;
+          years: number;
         }[];
       };
       transfer_ownership: { Args: { user_id: string; workspace_id: string }; Returns: undefined };

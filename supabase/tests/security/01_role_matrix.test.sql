@@ -11,13 +11,19 @@ insert into rule values
   ('workspaces', 'workspace'), ('workspace_members', 'members'), ('workspace_invitations', 'admin log'),
   ('pipeline_stages', 'settings'), ('pipeline_stage_history', 'log'), ('crm_activities', 'log'),
   ('crm_sync_configs', 'connection'), ('crm_field_mappings', 'settings'), ('crm_stage_mappings', 'settings'), ('crm_available_fields', 'log'),
-  ('crm_sync_operations', 'log'), ('crm_sync_logs', 'log'), ('crm_sync_errors', 'log'), ('crm_sync_conflicts', 'log'), ('crm_audit_log', 'admin log');
+  ('planning_settings', 'connection'), ('skills', 'settings'), ('skill_aliases', 'settings'), ('teams', 'settings'), ('working_calendars', 'settings'),
+  ('calendar_holidays', 'settings'), ('employee_time_off', 'private record'),
+  ('crm_sync_operations', 'log'), ('crm_sync_logs', 'log'), ('crm_sync_errors', 'log'), ('crm_sync_conflicts', 'log'), ('crm_audit_log', 'admin log'),
+  ('conversion_templates', 'settings');
 
 create temp table allowed (rule text, verb text, roles text[]) on commit drop;
 insert into allowed values
   ('record', 'read', '{owner,admin,member,viewer}'), ('record', 'create', '{owner,admin,member}'),
   ('record', 'edit own', '{owner,admin,member}'), ('record', 'remove own', '{owner,admin,member}'),
   ('record', 'edit other', '{owner,admin}'), ('record', 'remove other', '{owner,admin}'),
+  ('private record', 'read', '{owner,admin,member}'), ('private record', 'create', '{owner,admin,member}'),
+  ('private record', 'edit own', '{owner,admin,member}'), ('private record', 'remove own', '{owner,admin,member}'),
+  ('private record', 'edit other', '{owner,admin}'), ('private record', 'remove other', '{owner,admin}'),
   ('log', 'read', '{owner,admin,member,viewer}'),
   ('admin log', 'read', '{owner,admin}'),
   ('settings', 'read', '{owner,admin,member,viewer}'), ('settings', 'create', '{owner,admin}'),
@@ -29,10 +35,12 @@ insert into allowed values
 -- An expression for a column whose value neither a default, a foreign key nor a list in a check can tell.
 create temp table word (target text, col text, expression text) on commit drop;
 insert into word values
-  ('pipeline_stages', 'key', '''matrix'''), ('workspaces', 'slug', '''matrix'''), ('crm_contacts', 'first_name', '''matrix'''),
+  ('pipeline_stages', 'key', '''matrix'''), ('skill_aliases', 'alias', '''grid'''), ('workspaces', 'slug', '''matrix'''), ('crm_contacts', 'first_name', '''matrix'''),
   ('crm_notes', 'related_to_id', '(select c.id from public.crm_companies c join w on w.id = c.workspace_id limit 1)'),
   ('workspace_invitations', 'email', '''matrix@example.test'''), ('crm_field_mappings', 'app_field', '''custom_fields.matrix'''),
-  ('crm_sync_operations', 'entities', '''{accounts}'''), ('crm_sync_configs', 'oauth_instance_url', '''https://matrix.example'''), ('crm_sync_conflicts', 'conflicting_fields', '''{name}''');
+  ('crm_sync_operations', 'entities', '''{accounts}'''), ('crm_sync_configs', 'oauth_instance_url', '''https://matrix.example'''), ('crm_sync_conflicts', 'conflicting_fields', '''{name}'''),
+  ('conversion_templates', 'workspace_id', 'null'), ('pipeline_scenarios', 'name', 'gen_random_uuid()::text'),
+  ('pipeline_scenario_edits', 'kind', '''drop_deal'''), ('pipeline_scenario_edits', 'pipeline_project_id', 'null');
 
 -- The people, and one workspace with a row of each table by each of them --------------------------------------------------
 
@@ -43,7 +51,7 @@ insert into workspace_members (workspace_id, user_id, role) select w.id, pg_temp
 create temp view target as
 select c.oid, c.relname as name, coalesce(r.rule, 'record') as rule,
   (select a.attname from pg_attribute a where a.attrelid = c.oid and a.attname = any ('{created_by,created_by_id,user_id}') and c.relname <> 'workspaces'
-     and coalesce(r.rule, 'record') in ('record', 'members')) as author,
+     and coalesce(r.rule, 'record') in ('record', 'private record', 'members') order by a.attname limit 1) as author,
   coalesce((select a.attname from pg_attribute a where a.attrelid = c.oid and a.attname = 'workspace_id'), 'id') as scope
 from pg_class c
 left join rule r on r.target = c.relname
@@ -130,7 +138,7 @@ end $$;
 
 -- What each role may do ---------------------------------------------------------------------------------------------------
 
--- Tries a statement and takes it back: yes, no, or the unexpected SQLSTATE. A unique or foreign key that speaks up means that the policies let it pass.
+-- Tries a statement and takes it back: yes, no, or the unexpected SQLSTATE. A unique or foreign key or an exclusion that speaks up means that the policies let it pass.
 create function pg_temp.verdict(who text, statement text) returns text language plpgsql as $$
 declare
   answer text;
@@ -140,7 +148,7 @@ begin
   exception when sqlstate 'UNDO1' then
     answer := sqlerrm;
   end;
-  return case when answer in ('0 rows', '42501', 'PC001', 'PC002') then 'no' when answer in ('23505', '23503', '1') or answer ~ '^\d+ rows$' then 'yes' else answer end;
+  return case when answer in ('0 rows', '42501', 'PC001', 'PC002') then 'no' when answer in ('23505', '23503', '23P01', '1') or answer ~ '^\d+ rows$' then 'yes' else answer end;
 end $$;
 
 create function pg_temp.attempts(t target, who text) returns table (verb text, statement text) language plpgsql as $$
