@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { databaseUrl } from "@pipeline-crm/local-stack";
 import type postgres from "postgres";
+import { runCommand } from "../lib/command.ts";
 import { PROJECT_ROOT } from "../lib/workbench.ts";
-import { runCommand } from "./command.ts";
 import type { Report } from "./report.ts";
 
 const SCHEMAS = ["public", "private"];

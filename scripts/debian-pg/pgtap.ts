@@ -1,8 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { LOCAL_KEYS } from "@pipeline-crm/local-stack";
+import { runCommand } from "../lib/command.ts";
 import { PROJECT_ROOT } from "../lib/workbench.ts";
-import { runCommand } from "./command.ts";
 import type { Report } from "./report.ts";
 import { TapCount } from "./tap-count.ts";
 

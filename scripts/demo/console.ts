@@ -26,6 +26,20 @@ export class DemoConsole {
     return this.stream.isTTY ? this.bars() : this.lines();
   }
 
+  /** One number that grows: a line that is written over on a terminal, its last state elsewhere. */
+  counter(title: string, unit: string): { show(done: number, total?: number): void; stop(): void } {
+    this.step(title);
+    let last = "";
+    const show = (done: number, total?: number) => {
+      last = `    ${done}${total === undefined ? "" : ` of ${total}`} ${unit}`;
+      if (this.stream.isTTY) this.stream.write(`\r${last}`);
+    };
+    const stop = () => {
+      if (last !== "") this.say(this.stream.isTTY ? "" : last);
+    };
+    return { show, stop };
+  }
+
   private bars() {
     const multi = new cliProgress.MultiBar(
       {

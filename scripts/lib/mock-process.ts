@@ -7,6 +7,8 @@ export interface MockOptions {
   /** `maven` (Salesforce): the Maven Analytics data; `demo` (HubSpot): its companion; `generated`: `records` seeded contacts. */
   data: "maven" | "demo" | "generated";
   records?: number;
+  /** Another copy of the Maven files. */
+  dataFolder?: string;
   redirectUri?: string;
   /** Where consents and tokens outlive a restart. */
   stateFile?: string;
@@ -30,6 +32,7 @@ export async function startMock(projectRoot: string, options: MockOptions): Prom
   const args = ["--import", "tsx", "packages/mock-crm/src/cli.ts"];
   args.push("--provider", options.provider, "--port", String(options.port), "--data", options.data);
   if (options.records !== undefined) args.push("--records", String(options.records));
+  if (options.dataFolder !== undefined) args.push("--data-folder", options.dataFolder);
   if (options.redirectUri !== undefined) args.push("--redirect-uri", options.redirectUri);
   if (options.stateFile !== undefined) args.push("--state", options.stateFile);
   const child = spawn(process.execPath, args, { cwd: projectRoot, stdio: ["ignore", "pipe", "pipe"] });

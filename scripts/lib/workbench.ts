@@ -17,6 +17,8 @@ export interface WorkbenchOptions {
   say: (line: string) => void;
   /** Mocks without a record, in place of those with the demo's. */
   emptyCrms?: boolean;
+  /** Another copy of the Maven files for the mock Salesforce. */
+  mavenFolder?: string;
 }
 
 /** A local Supabase with both mock CRMs beside it, configured as an operator would configure a project. */
@@ -30,14 +32,14 @@ export interface Workbench {
 
 const EMPTY = { data: "generated", records: 0 } as const;
 
-async function startMocks({ dataDir, emptyCrms = false }: WorkbenchOptions, ports: Ports) {
+async function startMocks({ dataDir, emptyCrms = false, mavenFolder }: WorkbenchOptions, ports: Ports) {
   const stateFile = (name: string) => join(dataDir, `mock-${name}.json`);
   const redirectUri = `http://127.0.0.1:${ports.api}/functions/v1/crm-oauth/callback`;
   const [salesforce, hubspot] = await Promise.allSettled([
     startMock(PROJECT_ROOT, {
       provider: "salesforce",
       port: ports.salesforce,
-      ...(emptyCrms ? EMPTY : { data: "maven" }),
+      ...(emptyCrms ? EMPTY : { data: "maven", dataFolder: mavenFolder }),
       redirectUri,
       stateFile: stateFile("salesforce"),
     }),

@@ -27,7 +27,14 @@ export interface Draws {
 }
 
 /** Every segment of a quarter, forecast from the deals that were known on its first day. */
-export function trialsOf(deals: readonly MavenDeal[], quarter: string, day: Day, scope: Scope, draws: Draws): Trial[] {
+export function trialsOf(
+  deals: readonly MavenDeal[],
+  quarter: string,
+  day: Day,
+  scope: Scope,
+  draws: Draws,
+  levels: readonly Level[] = LEVELS,
+): Trial[] {
   const known = knownOn(deals, day);
   const lessons = lessonsOn(known, day);
   const came = deals.filter(
@@ -50,7 +57,7 @@ export function trialsOf(deals: readonly MavenDeal[], quarter: string, day: Day,
       baselines: baselinesOf(knownHere, lessons, day, scope),
     };
   };
-  return LEVELS.flatMap((level) =>
+  return levels.flatMap((level) =>
     namesOf(
       level,
       known.map(({ deal }) => deal),

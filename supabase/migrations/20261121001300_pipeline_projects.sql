@@ -123,7 +123,9 @@ create trigger settle_stage_on_insert before insert on public.pipeline_projects
 create trigger settle_stage_on_update before update of stage_key, probability on public.pipeline_projects
   for each row when (new.stage_key is distinct from old.stage_key or new.probability is null)
   execute function private.settle_stage();
+-- Numbering a column of the board anew is no edit of its deals: whoever has read one may still write it.
 create trigger touch_record before update on public.pipeline_projects
-  for each row execute function private.touch_record();
+  for each row when (current_setting('pipeline_crm.numbering', true) is distinct from 'on')
+  execute function private.touch_record();
 
 select private.apply_record_rules('public.pipeline_projects', 'deals');

@@ -10,11 +10,13 @@ create table public.pipeline_stage_history (
   estimated_value numeric(18, 2),
   changed_by uuid references auth.users (id) on delete set null,
   changed_at timestamptz not null default now(),
+  seq bigint generated always as identity,
   foreign key (workspace_id, pipeline_project_id) references public.pipeline_projects (workspace_id, id) on delete cascade
 );
 comment on table public.pipeline_stage_history is 'Each stage that a deal entered, with its value and probability then. Read only for clients.';
 comment on column public.pipeline_stage_history.from_stage is 'Null for the first stage. Keys are kept as they were, also after a stage is renamed or removed.';
 comment on column public.pipeline_stage_history.changed_by is 'Null when a sync or a job moved the deal.';
+comment on column public.pipeline_stage_history.seq is 'The order in which it happened, also within one transaction, where changed_at is the same.';
 
 create index pipeline_stage_history_deal_idx on public.pipeline_stage_history (workspace_id, pipeline_project_id, changed_at);
 create index pipeline_stage_history_changed_at_idx on public.pipeline_stage_history (workspace_id, changed_at desc);

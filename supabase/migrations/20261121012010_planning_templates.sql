@@ -40,7 +40,7 @@ declare
   v_wrong record;
 begin
   if jsonb_typeof(p_rates) is distinct from 'object' then
-    raise exception 'Conversion rates are an object of stages and shares, such as {"proposal": 0.6}.' using errcode = 'PC004', hint = 'Field: conversion_rates';
+    raise exception 'Conversion rates are an object of stages and shares, such as {"proposal": 0.6}.' using errcode = 'PC004', hint = 'conversion_rates';
   end if;
   select r.key, r.value, private.stage_key(p_workspace, r.key) as stage into v_wrong
   from jsonb_each(p_rates) r
@@ -51,10 +51,10 @@ begin
   if v_wrong.key is null then
     return (select coalesce(jsonb_object_agg(private.stage_key(p_workspace, r.key), r.value), '{}') from jsonb_each(p_rates) r);
   elsif v_wrong.stage is null then
-    raise exception 'This workspace has no stage "%".', v_wrong.key using errcode = 'PC004', hint = format('Field: conversion_rates.%s', v_wrong.key);
+    raise exception 'This workspace has no stage "%".', v_wrong.key using errcode = 'PC004', hint = format('conversion_rates.%s', v_wrong.key);
   end if;
   raise exception 'A conversion rate is a number between 0 and 1; "%" has %.', v_wrong.key, v_wrong.value
-    using errcode = 'PC004', hint = format('Field: conversion_rates.%s', v_wrong.key);
+    using errcode = 'PC004', hint = format('conversion_rates.%s', v_wrong.key);
 end
 $$;
 comment on function private.stage_rates(uuid, jsonb) is

@@ -140,10 +140,10 @@ begin
     where b.workspace_id = new.workspace_id and b.id = new.base_scenario_id and b.deleted_at is null
   ) and new.base_scenario_id <> new.id then
     raise exception 'There is no scenario % in this workspace to build on.', new.base_scenario_id
-      using errcode = 'PC001', hint = 'Field: base_scenario_id';
+      using errcode = 'PC001', hint = 'base_scenario_id';
   end if;
   if new.base_scenario_id = new.id or exists (select from private.scenario_chain(new.base_scenario_id) c where c.id = new.id) then
-    raise exception 'A scenario cannot build on itself, directly or through others.' using errcode = 'PC004', hint = 'Field: base_scenario_id';
+    raise exception 'A scenario cannot build on itself, directly or through others.' using errcode = 'PC004', hint = 'base_scenario_id';
   end if;
   select max(c.depth) into v_above from private.scenario_chain(new.base_scenario_id) c;
   with recursive variants as (

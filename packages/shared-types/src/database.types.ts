@@ -4,6 +4,759 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   public: {
     Tables: {
+      analytics_cycle_days: {
+        Row: {
+          currency: string;
+          days: number;
+          deals: number;
+          month: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          currency: string;
+          days: number;
+          deals: number;
+          month: string;
+          workspace_id: string;
+        };
+        Update: {
+          currency?: string;
+          days?: number;
+          deals?: number;
+          month?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      analytics_deals: {
+        Row: {
+          closed_day: string | null;
+          competitors: string[];
+          created_day: string;
+          currency: string;
+          cycle_days: number | null;
+          deal_id: string;
+          entered_stage_at: string;
+          expected_close_date: string | null;
+          first_stage_day: string | null;
+          kind: string;
+          last_activity_at: string | null;
+          lost_reason: string | null;
+          name: string;
+          owner_id: string | null;
+          owner_key: string;
+          owner_label: string | null;
+          probability: number | null;
+          reopened: number;
+          size_band: number | null;
+          slipped_days: number;
+          slips: number;
+          source: string;
+          stage_key: string;
+          value: number | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          closed_day?: string | null;
+          competitors?: string[];
+          created_day: string;
+          currency: string;
+          cycle_days?: number | null;
+          deal_id: string;
+          entered_stage_at: string;
+          expected_close_date?: string | null;
+          first_stage_day?: string | null;
+          kind: string;
+          last_activity_at?: string | null;
+          lost_reason?: string | null;
+          name: string;
+          owner_id?: string | null;
+          owner_key: string;
+          owner_label?: string | null;
+          probability?: number | null;
+          reopened?: number;
+          size_band?: number | null;
+          slipped_days?: number;
+          slips?: number;
+          source: string;
+          stage_key: string;
+          value?: number | null;
+          workspace_id: string;
+        };
+        Update: {
+          closed_day?: string | null;
+          competitors?: string[];
+          created_day?: string;
+          currency?: string;
+          cycle_days?: number | null;
+          deal_id?: string;
+          entered_stage_at?: string;
+          expected_close_date?: string | null;
+          first_stage_day?: string | null;
+          kind?: string;
+          last_activity_at?: string | null;
+          lost_reason?: string | null;
+          name?: string;
+          owner_id?: string | null;
+          owner_key?: string;
+          owner_label?: string | null;
+          probability?: number | null;
+          reopened?: number;
+          size_band?: number | null;
+          slipped_days?: number;
+          slips?: number;
+          source?: string;
+          stage_key?: string;
+          value?: number | null;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      analytics_open_months: {
+        Row: {
+          currency: string;
+          deals: number;
+          month: string | null;
+          owner_key: string;
+          value: number;
+          weighted_value: number;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          currency: string;
+          deals: number;
+          month?: string | null;
+          owner_key: string;
+          value: number;
+          weighted_value: number;
+          workspace_id: string;
+        };
+        Update: {
+          currency?: string;
+          deals?: number;
+          month?: string | null;
+          owner_key?: string;
+          value?: number;
+          weighted_value?: number;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "analytics_open_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_open_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_open_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_open_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      analytics_outcome_months: {
+        Row: {
+          created: number;
+          created_value: number;
+          currency: string;
+          cycle_days_sum: number;
+          cycles: number;
+          dimension: string;
+          key: string;
+          lost: number;
+          lost_value: number;
+          month: string;
+          won: number;
+          won_value: number;
+          won_valued: number;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created: number;
+          created_value: number;
+          currency: string;
+          cycle_days_sum: number;
+          cycles: number;
+          dimension: string;
+          key: string;
+          lost: number;
+          lost_value: number;
+          month: string;
+          won: number;
+          won_value: number;
+          won_valued: number;
+          workspace_id: string;
+        };
+        Update: {
+          created?: number;
+          created_value?: number;
+          currency?: string;
+          cycle_days_sum?: number;
+          cycles?: number;
+          dimension?: string;
+          key?: string;
+          lost?: number;
+          lost_value?: number;
+          month?: string;
+          won?: number;
+          won_value?: number;
+          won_valued?: number;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      analytics_stage_closings: {
+        Row: {
+          lost: number;
+          month: string;
+          stage_key: string;
+          won: number;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          lost: number;
+          month: string;
+          stage_key: string;
+          won: number;
+          workspace_id: string;
+        };
+        Update: {
+          lost?: number;
+          month?: string;
+          stage_key?: string;
+          won?: number;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "analytics_stage_closings_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_closings_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_closings_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_closings_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      analytics_stage_days: {
+        Row: {
+          days: number;
+          days_sum: number;
+          month: string;
+          stage_key: string;
+          visits: number;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          days: number;
+          days_sum: number;
+          month: string;
+          stage_key: string;
+          visits: number;
+          workspace_id: string;
+        };
+        Update: {
+          days?: number;
+          days_sum?: number;
+          month?: string;
+          stage_key?: string;
+          visits?: number;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "analytics_stage_days_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_days_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_days_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_days_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      analytics_stage_months: {
+        Row: {
+          advanced: number;
+          currency: string;
+          entered: number;
+          lost: number;
+          month: string;
+          open: number;
+          stage_key: string;
+          value: number;
+          won: number;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          advanced: number;
+          currency: string;
+          entered: number;
+          lost: number;
+          month: string;
+          open: number;
+          stage_key: string;
+          value: number;
+          won: number;
+          workspace_id: string;
+        };
+        Update: {
+          advanced?: number;
+          currency?: string;
+          entered?: number;
+          lost?: number;
+          month?: string;
+          open?: number;
+          stage_key?: string;
+          value?: number;
+          won?: number;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "analytics_stage_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      analytics_stage_rates: {
+        Row: {
+          common_share: number;
+          computed_at: string;
+          default_rate: number;
+          high: number;
+          low: number;
+          rate: number;
+          stage_key: string;
+          template_rate: number | null;
+          trials: number;
+          wins: number;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          common_share: number;
+          computed_at?: string;
+          default_rate: number;
+          high: number;
+          low: number;
+          rate: number;
+          stage_key: string;
+          template_rate?: number | null;
+          trials: number;
+          wins: number;
+          workspace_id: string;
+        };
+        Update: {
+          common_share?: number;
+          computed_at?: string;
+          default_rate?: number;
+          high?: number;
+          low?: number;
+          rate?: number;
+          stage_key?: string;
+          template_rate?: number | null;
+          trials?: number;
+          wins?: number;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "analytics_stage_rates_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_rates_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_rates_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_rates_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      analytics_stage_times: {
+        Row: {
+          mean_days: number;
+          n: number;
+          p50_days: number;
+          p75_days: number;
+          p90_days: number;
+          period: string;
+          since: string | null;
+          stage_key: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          mean_days: number;
+          n: number;
+          p50_days: number;
+          p75_days: number;
+          p90_days: number;
+          period: string;
+          since?: string | null;
+          stage_key: string;
+          workspace_id: string;
+        };
+        Update: {
+          mean_days?: number;
+          n?: number;
+          p50_days?: number;
+          p75_days?: number;
+          p90_days?: number;
+          period?: string;
+          since?: string | null;
+          stage_key?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "analytics_stage_times_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_times_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_times_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_times_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      analytics_stage_visits: {
+        Row: {
+          advanced: boolean;
+          days: number | null;
+          deal_id: string;
+          entered_at: string;
+          entered_month: string;
+          first_visit: boolean;
+          left_at: string | null;
+          left_month: string | null;
+          next_stage: string | null;
+          outcome: string;
+          stage_key: string;
+          visit: number;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          advanced: boolean;
+          days?: number | null;
+          deal_id: string;
+          entered_at: string;
+          entered_month: string;
+          first_visit: boolean;
+          left_at?: string | null;
+          left_month?: string | null;
+          next_stage?: string | null;
+          outcome: string;
+          stage_key: string;
+          visit: number;
+          workspace_id: string;
+        };
+        Update: {
+          advanced?: boolean;
+          days?: number | null;
+          deal_id?: string;
+          entered_at?: string;
+          entered_month?: string;
+          first_visit?: boolean;
+          left_at?: string | null;
+          left_month?: string | null;
+          next_stage?: string | null;
+          outcome?: string;
+          stage_key?: string;
+          visit?: number;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "analytics_stage_visits_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_visits_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_visits_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_visits_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      analytics_state: {
+        Row: {
+          refreshed_at: string | null;
+          snapshot_day: string | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          refreshed_at?: string | null;
+          snapshot_day?: string | null;
+          workspace_id: string;
+        };
+        Update: {
+          refreshed_at?: string | null;
+          snapshot_day?: string | null;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "analytics_state_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: true;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_state_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: true;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_state_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: true;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_state_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: true;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       calendar_holidays: {
         Row: {
           calendar_id: string;
@@ -37,6 +790,20 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "working_calendars";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "calendar_holidays_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "calendar_holidays_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
           },
           {
             foreignKeyName: "calendar_holidays_workspace_id_fkey";
@@ -90,6 +857,20 @@ export type Database = {
           workspace_id?: string | null;
         };
         Relationships: [
+          {
+            foreignKeyName: "conversion_templates_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "conversion_templates_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "conversion_templates_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -209,8 +990,29 @@ export type Database = {
             foreignKeyName: "crm_activities_workspace_id_deal_id_fkey";
             columns: ["workspace_id", "deal_id"];
             isOneToOne: false;
+            referencedRelation: "pipeline_project_list";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_activities_workspace_id_deal_id_fkey";
+            columns: ["workspace_id", "deal_id"];
+            isOneToOne: false;
             referencedRelation: "pipeline_projects";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_activities_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_activities_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
           },
           {
             foreignKeyName: "crm_activities_workspace_id_fkey";
@@ -298,6 +1100,20 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "crm_sync_health";
             referencedColumns: ["workspace_id", "config_id"];
+          },
+          {
+            foreignKeyName: "crm_audit_log_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_audit_log_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
           },
           {
             foreignKeyName: "crm_audit_log_workspace_id_fkey";
@@ -442,6 +1258,20 @@ export type Database = {
             foreignKeyName: "crm_campaign_contacts_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_campaign_contacts_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_campaign_contacts_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
@@ -529,6 +1359,20 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "crm_campaigns_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_campaigns_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "crm_campaigns_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -639,6 +1483,20 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "crm_companies_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_companies_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "crm_companies_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -778,6 +1636,20 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "crm_companies";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_contacts_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_contacts_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
           },
           {
             foreignKeyName: "crm_contacts_workspace_id_fkey";
@@ -972,8 +1844,29 @@ export type Database = {
             foreignKeyName: "crm_notes_workspace_id_deal_id_fkey";
             columns: ["workspace_id", "deal_id"];
             isOneToOne: false;
+            referencedRelation: "pipeline_project_list";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_notes_workspace_id_deal_id_fkey";
+            columns: ["workspace_id", "deal_id"];
+            isOneToOne: false;
             referencedRelation: "pipeline_projects";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_notes_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_notes_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
           },
           {
             foreignKeyName: "crm_notes_workspace_id_fkey";
@@ -1105,8 +1998,29 @@ export type Database = {
             foreignKeyName: "crm_projects_workspace_id_deal_id_fkey";
             columns: ["workspace_id", "deal_id"];
             isOneToOne: false;
+            referencedRelation: "pipeline_project_list";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_projects_workspace_id_deal_id_fkey";
+            columns: ["workspace_id", "deal_id"];
+            isOneToOne: false;
             referencedRelation: "pipeline_projects";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
           },
           {
             foreignKeyName: "crm_projects_workspace_id_fkey";
@@ -1190,6 +2104,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "crm_sync_health";
             referencedColumns: ["workspace_id", "config_id"];
+          },
+          {
+            foreignKeyName: "crm_stage_mappings_workspace_id_stage_key_fkey";
+            columns: ["workspace_id", "stage_key"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_stage_probabilities";
+            referencedColumns: ["workspace_id", "stage_key"];
           },
           {
             foreignKeyName: "crm_stage_mappings_workspace_id_stage_key_fkey";
@@ -1294,6 +2215,20 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "crm_sync_configs_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_sync_configs_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "crm_sync_configs_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -1812,8 +2747,29 @@ export type Database = {
             foreignKeyName: "crm_tasks_workspace_id_deal_id_fkey";
             columns: ["workspace_id", "deal_id"];
             isOneToOne: false;
+            referencedRelation: "pipeline_project_list";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_tasks_workspace_id_deal_id_fkey";
+            columns: ["workspace_id", "deal_id"];
+            isOneToOne: false;
             referencedRelation: "pipeline_projects";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "crm_tasks_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_tasks_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
           },
           {
             foreignKeyName: "crm_tasks_workspace_id_fkey";
@@ -1914,6 +2870,20 @@ export type Database = {
             foreignKeyName: "employee_allocations_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
@@ -1943,6 +2913,13 @@ export type Database = {
             columns: ["workspace_id", "pipeline_project_id"];
             isOneToOne: false;
             referencedRelation: "crm_opportunities";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employee_allocations_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_project_list";
             referencedColumns: ["workspace_id", "id"];
           },
           {
@@ -1999,6 +2976,20 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "employees";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employee_skills_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "employee_skills_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
           },
           {
             foreignKeyName: "employee_skills_workspace_id_fkey";
@@ -2071,6 +3062,20 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "employees";
             referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "employee_time_off_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "employee_time_off_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
           },
           {
             foreignKeyName: "employee_time_off_workspace_id_fkey";
@@ -2158,6 +3163,20 @@ export type Database = {
             foreignKeyName: "employees_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "employees_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "employees_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
@@ -2188,6 +3207,447 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "working_calendars";
             referencedColumns: ["workspace_id", "id"];
+          },
+        ];
+      };
+      pipeline_availability: {
+        Row: {
+          computed_at: string;
+          duration: number | null;
+          lines: NonNullable<Json>;
+          pipeline_project_id: string;
+          proven: boolean;
+          reasons: NonNullable<Json>;
+          score: number | null;
+          stale: boolean;
+          start_date: string | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          computed_at?: string;
+          duration?: number | null;
+          lines?: NonNullable<Json>;
+          pipeline_project_id: string;
+          proven?: boolean;
+          reasons?: NonNullable<Json>;
+          score?: number | null;
+          stale?: boolean;
+          start_date?: string | null;
+          workspace_id: string;
+        };
+        Update: {
+          computed_at?: string;
+          duration?: number | null;
+          lines?: NonNullable<Json>;
+          pipeline_project_id?: string;
+          proven?: boolean;
+          reasons?: NonNullable<Json>;
+          score?: number | null;
+          stale?: boolean;
+          start_date?: string | null;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_availability_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_availability_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_availability_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_availability_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "pipeline_availability_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: true;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_availability_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: true;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "opportunity_id"];
+          },
+          {
+            foreignKeyName: "pipeline_availability_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: true;
+            referencedRelation: "crm_opportunities";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_availability_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: true;
+            referencedRelation: "pipeline_project_list";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_availability_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: true;
+            referencedRelation: "pipeline_projects";
+            referencedColumns: ["workspace_id", "id"];
+          },
+        ];
+      };
+      pipeline_date_history: {
+        Row: {
+          changed_at: string;
+          changed_by: string | null;
+          field: string;
+          id: number;
+          new_date: string | null;
+          old_date: string | null;
+          pipeline_project_id: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          changed_at?: string;
+          changed_by?: string | null;
+          field: string;
+          id?: never;
+          new_date?: string | null;
+          old_date?: string | null;
+          pipeline_project_id: string;
+          workspace_id: string;
+        };
+        Update: {
+          changed_at?: string;
+          changed_by?: string | null;
+          field?: string;
+          id?: never;
+          new_date?: string | null;
+          old_date?: string | null;
+          pipeline_project_id?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_date_history_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_date_history_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_date_history_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_date_history_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "pipeline_date_history_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_date_history_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "opportunity_id"];
+          },
+          {
+            foreignKeyName: "pipeline_date_history_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_opportunities";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_date_history_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_project_list";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_date_history_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_projects";
+            referencedColumns: ["workspace_id", "id"];
+          },
+        ];
+      };
+      pipeline_forecast_points: {
+        Row: {
+          best: number;
+          closed: number;
+          commit: number;
+          currency: string;
+          grain: string;
+          made_on: string;
+          naive: number;
+          p10: number;
+          p50: number;
+          p90: number;
+          period_start: string;
+          run_id: string | null;
+          weighted: number;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          best: number;
+          closed: number;
+          commit: number;
+          currency: string;
+          grain: string;
+          made_on: string;
+          naive: number;
+          p10: number;
+          p50: number;
+          p90: number;
+          period_start: string;
+          run_id?: string | null;
+          weighted: number;
+          workspace_id: string;
+        };
+        Update: {
+          best?: number;
+          closed?: number;
+          commit?: number;
+          currency?: string;
+          grain?: string;
+          made_on?: string;
+          naive?: number;
+          p10?: number;
+          p50?: number;
+          p90?: number;
+          period_start?: string;
+          run_id?: string | null;
+          weighted?: number;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_forecast_points_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_forecast_points_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_forecast_points_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_forecast_points_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "pipeline_forecast_points_workspace_id_run_id_fkey";
+            columns: ["workspace_id", "run_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_forecast_runs";
+            referencedColumns: ["workspace_id", "id"];
+          },
+        ];
+      };
+      pipeline_forecast_results: {
+        Row: {
+          created_at: string;
+          result: NonNullable<Json>;
+          run_id: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          result: NonNullable<Json>;
+          run_id: string;
+          workspace_id: string;
+        };
+        Update: {
+          created_at?: string;
+          result?: NonNullable<Json>;
+          run_id?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_forecast_results_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_forecast_results_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_forecast_results_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_forecast_results_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "pipeline_forecast_results_workspace_id_run_id_fkey";
+            columns: ["workspace_id", "run_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_forecast_runs";
+            referencedColumns: ["workspace_id", "id"];
+          },
+        ];
+      };
+      pipeline_forecast_runs: {
+        Row: {
+          as_of: string;
+          created_at: string;
+          engine_version: number;
+          error_code: string | null;
+          error_message: string | null;
+          finished_at: string | null;
+          id: string;
+          inputs_hash: string;
+          kind: string;
+          progress: NonNullable<Json>;
+          request: NonNullable<Json>;
+          requested_by: string | null;
+          runs: number;
+          seed: number;
+          started_at: string | null;
+          status: string;
+          updated_at: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          as_of: string;
+          created_at?: string;
+          engine_version: number;
+          error_code?: string | null;
+          error_message?: string | null;
+          finished_at?: string | null;
+          id?: string;
+          inputs_hash: string;
+          kind: string;
+          progress?: NonNullable<Json>;
+          request?: NonNullable<Json>;
+          requested_by?: string | null;
+          runs: number;
+          seed: number;
+          started_at?: string | null;
+          status?: string;
+          updated_at?: string;
+          workspace_id: string;
+        };
+        Update: {
+          as_of?: string;
+          created_at?: string;
+          engine_version?: number;
+          error_code?: string | null;
+          error_message?: string | null;
+          finished_at?: string | null;
+          id?: string;
+          inputs_hash?: string;
+          kind?: string;
+          progress?: NonNullable<Json>;
+          request?: NonNullable<Json>;
+          requested_by?: string | null;
+          runs?: number;
+          seed?: number;
+          started_at?: string | null;
+          status?: string;
+          updated_at?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_forecast_runs_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_forecast_runs_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_forecast_runs_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_forecast_runs_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
           },
         ];
       };
@@ -2329,6 +3789,20 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
@@ -2345,6 +3819,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "workspace_members";
             referencedColumns: ["workspace_id", "user_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_stage_key_fkey";
+            columns: ["workspace_id", "stage_key"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_stage_probabilities";
+            referencedColumns: ["workspace_id", "stage_key"];
           },
           {
             foreignKeyName: "pipeline_projects_workspace_id_stage_key_fkey";
@@ -2429,6 +3910,20 @@ export type Database = {
             foreignKeyName: "pipeline_resource_demands_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_resource_demands_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_resource_demands_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
@@ -2458,6 +3953,13 @@ export type Database = {
             columns: ["workspace_id", "pipeline_project_id"];
             isOneToOne: false;
             referencedRelation: "crm_opportunities";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_resource_demands_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_project_list";
             referencedColumns: ["workspace_id", "id"];
           },
           {
@@ -2519,6 +4021,20 @@ export type Database = {
             foreignKeyName: "pipeline_scenario_edits_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_edits_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_edits_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
@@ -2548,6 +4064,13 @@ export type Database = {
             columns: ["workspace_id", "pipeline_project_id"];
             isOneToOne: false;
             referencedRelation: "crm_opportunities";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_edits_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_project_list";
             referencedColumns: ["workspace_id", "id"];
           },
           {
@@ -2594,6 +4117,20 @@ export type Database = {
             foreignKeyName: "pipeline_scenario_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
@@ -2623,6 +4160,13 @@ export type Database = {
             columns: ["workspace_id", "pipeline_project_id"];
             isOneToOne: false;
             referencedRelation: "crm_opportunities";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenario_projects_workspace_id_pipeline_project_i_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_project_list";
             referencedColumns: ["workspace_id", "id"];
           },
           {
@@ -2712,11 +4256,91 @@ export type Database = {
             foreignKeyName: "pipeline_scenarios_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenarios_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_scenarios_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
             foreignKeyName: "pipeline_scenarios_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      pipeline_snapshots: {
+        Row: {
+          currency: string;
+          day: string;
+          deals: number;
+          expected_this_quarter: number;
+          owner_key: string;
+          stage_key: string;
+          value: number;
+          weighted_value: number;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          currency: string;
+          day: string;
+          deals: number;
+          expected_this_quarter: number;
+          owner_key: string;
+          stage_key: string;
+          value: number;
+          weighted_value: number;
+          workspace_id: string;
+        };
+        Update: {
+          currency?: string;
+          day?: string;
+          deals?: number;
+          expected_this_quarter?: number;
+          owner_key?: string;
+          stage_key?: string;
+          value?: number;
+          weighted_value?: number;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_snapshots_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_snapshots_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_snapshots_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_snapshots_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "workspaces";
@@ -2733,6 +4357,7 @@ export type Database = {
           id: string;
           pipeline_project_id: string;
           probability: number | null;
+          seq: number;
           to_stage: string;
           workspace_id: string;
         };
@@ -2745,6 +4370,7 @@ export type Database = {
           id?: string;
           pipeline_project_id: string;
           probability?: number | null;
+          seq?: never;
           to_stage: string;
           workspace_id: string;
         };
@@ -2756,10 +4382,25 @@ export type Database = {
           id?: string;
           pipeline_project_id?: string;
           probability?: number | null;
+          seq?: never;
           to_stage?: string;
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "pipeline_stage_history_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_stage_history_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "pipeline_stage_history_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -2793,6 +4434,13 @@ export type Database = {
             columns: ["workspace_id", "pipeline_project_id"];
             isOneToOne: false;
             referencedRelation: "crm_opportunities";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_stage_history_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_project_list";
             referencedColumns: ["workspace_id", "id"];
           },
           {
@@ -2841,6 +4489,20 @@ export type Database = {
             foreignKeyName: "pipeline_stages_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_stages_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_stages_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
@@ -2850,6 +4512,79 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
+          },
+        ];
+      };
+      pipeline_targets: {
+        Row: {
+          amount: number;
+          created_at: string;
+          currency: string;
+          id: string;
+          owner_id: string | null;
+          period: string;
+          period_start: string;
+          updated_at: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          amount: number;
+          created_at?: string;
+          currency: string;
+          id?: string;
+          owner_id?: string | null;
+          period: string;
+          period_start: string;
+          updated_at?: string;
+          workspace_id: string;
+        };
+        Update: {
+          amount?: number;
+          created_at?: string;
+          currency?: string;
+          id?: string;
+          owner_id?: string | null;
+          period?: string;
+          period_start?: string;
+          updated_at?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_targets_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_targets_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_targets_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_targets_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "pipeline_targets_workspace_id_owner_id_fkey";
+            columns: ["workspace_id", "owner_id"];
+            isOneToOne: false;
+            referencedRelation: "workspace_members";
+            referencedColumns: ["workspace_id", "user_id"];
           },
         ];
       };
@@ -2927,6 +4662,20 @@ export type Database = {
             foreignKeyName: "planning_settings_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: true;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "planning_settings_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: true;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "planning_settings_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: true;
             referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
@@ -2960,6 +4709,20 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "skill_aliases_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "skill_aliases_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "skill_aliases_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -3020,6 +4783,20 @@ export type Database = {
             foreignKeyName: "skills_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "skills_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "skills_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
@@ -3056,6 +4833,20 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "teams_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "teams_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "teams_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -3099,6 +4890,20 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "working_calendars_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "working_calendars_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "working_calendars_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -3164,6 +4969,20 @@ export type Database = {
             foreignKeyName: "workspace_invitations_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "workspace_invitations_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "workspace_invitations_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
@@ -3206,6 +5025,20 @@ export type Database = {
           workspace_id?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "workspace_members_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "workspace_members_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "workspace_members_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -3267,6 +5100,17 @@ export type Database = {
       };
     };
     Views: {
+      analytics_freshness: {
+        Row: {
+          queued: number | null;
+          refreshed_at: string | null;
+          seconds_behind: number | null;
+          snapshot_day: string | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
       crm_conflict_fields: {
         Row: {
           app_label: string | null;
@@ -3341,6 +5185,25 @@ export type Database = {
             referencedColumns: ["workspace_id", "config_id"];
           },
         ];
+      };
+      crm_dashboard: {
+        Row: {
+          activities_7_days: number | null;
+          average_value: Json | null;
+          contacts: number | null;
+          cycle_days: number | null;
+          lost_this_month: number | null;
+          open_opportunities: number | null;
+          pipeline_value: Json | null;
+          refreshed_at: string | null;
+          weighted_value: Json | null;
+          win_rate: number | null;
+          won_this_month: number | null;
+          won_value_this_month: Json | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [];
       };
       crm_deals: {
         Row: {
@@ -3447,6 +5310,20 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
@@ -3463,6 +5340,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "workspace_members";
             referencedColumns: ["workspace_id", "user_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_stage_key_fkey";
+            columns: ["workspace_id", "stage"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_stage_probabilities";
+            referencedColumns: ["workspace_id", "stage_key"];
           },
           {
             foreignKeyName: "pipeline_projects_workspace_id_stage_key_fkey";
@@ -3555,6 +5439,20 @@ export type Database = {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
@@ -3571,6 +5469,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "workspace_members";
             referencedColumns: ["workspace_id", "user_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_stage_key_fkey";
+            columns: ["workspace_id", "stage"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_stage_probabilities";
+            referencedColumns: ["workspace_id", "stage_key"];
           },
           {
             foreignKeyName: "pipeline_projects_workspace_id_stage_key_fkey";
@@ -3616,6 +5521,20 @@ export type Database = {
             foreignKeyName: "crm_sync_configs_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_sync_configs_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "crm_sync_configs_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
@@ -3640,6 +5559,502 @@ export type Database = {
         ComputedFields: never;
         Relationships: [];
       };
+      forecast_accuracy: {
+        Row: {
+          actual: number | null;
+          best: number;
+          closed: number;
+          commit: number;
+          currency: string;
+          error: number | null;
+          horizon_months: number | null;
+          inside: boolean | null;
+          made_on: string;
+          naive: number;
+          naive_error: number | null;
+          p10: number;
+          p50: number;
+          p90: number;
+          period_start: string;
+          run_id: string | null;
+          weighted: number;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_forecast_points_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_forecast_points_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_forecast_points_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_forecast_points_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "pipeline_forecast_points_workspace_id_run_id_fkey";
+            columns: ["workspace_id", "run_id"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_forecast_runs";
+            referencedColumns: ["workspace_id", "id"];
+          },
+        ];
+      };
+      pipeline_ageing: {
+        Row: {
+          created_day: string;
+          currency: string;
+          days_in_stage: number | null;
+          deal_id: string;
+          entered_stage_at: string;
+          expected_close_date: string | null;
+          is_old: boolean | null;
+          name: string;
+          owner_id: string | null;
+          owner_label: string | null;
+          stage_key: string;
+          usual_days: number | null;
+          value: number | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      pipeline_coverage: {
+        Row: {
+          attained: number | null;
+          closed: number | null;
+          coverage: number | null;
+          currency: string;
+          open_value: number | null;
+          owner_id: string | null;
+          owner_name: string | null;
+          period: string;
+          period_end: string | null;
+          period_start: string;
+          remaining: number | null;
+          target: number;
+          target_id: string;
+          weighted_value: number | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_targets_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_targets_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_targets_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_targets_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "pipeline_targets_workspace_id_owner_id_fkey";
+            columns: ["workspace_id", "owner_id"];
+            isOneToOne: false;
+            referencedRelation: "workspace_members";
+            referencedColumns: ["workspace_id", "user_id"];
+          },
+        ];
+      };
+      pipeline_cycle: {
+        Row: {
+          currency: string;
+          mean_days: number | null;
+          n: number | null;
+          p50_days: number | null;
+          p90_days: number | null;
+          period: string | null;
+          since: string | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_cycle_days_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      pipeline_funnel_months: {
+        Row: {
+          advanced: number | null;
+          entered: number | null;
+          label: string | null;
+          lost: number | null;
+          month: string;
+          open: number | null;
+          position: number | null;
+          stage_key: string;
+          won: number | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "analytics_stage_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      pipeline_project_list: {
+        Row: {
+          actual_close_date: string | null;
+          availability_reasons: Json | null;
+          availability_score: number | null;
+          availability_stale: boolean | null;
+          board_position: number | null;
+          client_contact: NonNullable<Json>;
+          client_name: string | null;
+          company_id: string | null;
+          company_name: string | null;
+          competitor_info: NonNullable<Json>;
+          contact_id: string | null;
+          created_at: string;
+          created_by: string | null;
+          crm_id: string | null;
+          crm_source: string | null;
+          currency: string;
+          custom_fields: NonNullable<Json>;
+          days_in_stage: number | null;
+          deal_source: string | null;
+          demand_people: number | null;
+          description: string | null;
+          estimated_duration: number | null;
+          estimated_start_date: string | null;
+          estimated_value: number | null;
+          expected_close_date: string | null;
+          id: string;
+          is_overdue: boolean | null;
+          lost_reason: string | null;
+          name: string;
+          next_steps: string | null;
+          notes: string | null;
+          open_critical: number | null;
+          owner_id: string | null;
+          owner_label: string | null;
+          priority: string;
+          probability: number | null;
+          required_skills: NonNullable<Json>;
+          risk_factors: NonNullable<Json>;
+          search_text: string | null;
+          stage_key: string;
+          stage_kind: string;
+          stage_label: string;
+          stage_position: number;
+          sync_status: string | null;
+          tags: NonNullable<Json>;
+          updated_at: string;
+          weighted_value: number | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_company_id_fkey";
+            columns: ["workspace_id", "company_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_companies";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_contact_id_fkey";
+            columns: ["workspace_id", "contact_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_contacts";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_owner_id_fkey";
+            columns: ["workspace_id", "owner_id"];
+            isOneToOne: false;
+            referencedRelation: "workspace_members";
+            referencedColumns: ["workspace_id", "user_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_stage_key_fkey";
+            columns: ["workspace_id", "stage_key"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_stage_probabilities";
+            referencedColumns: ["workspace_id", "stage_key"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_stage_key_fkey";
+            columns: ["workspace_id", "stage_key"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_stages";
+            referencedColumns: ["workspace_id", "key"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_stage_key_fkey";
+            columns: ["workspace_id", "stage_key"];
+            isOneToOne: false;
+            referencedRelation: "pipeline_summary";
+            referencedColumns: ["workspace_id", "stage_key"];
+          },
+        ];
+      };
+      pipeline_slipped_deals: {
+        Row: {
+          currency: string;
+          days_overdue: number | null;
+          deal_id: string;
+          expected_close_date: string | null;
+          name: string;
+          owner_id: string | null;
+          owner_label: string | null;
+          probability: number | null;
+          slipped_days: number;
+          slips: number;
+          stage_key: string;
+          value: number | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      pipeline_stage_conversion: {
+        Row: {
+          advance_rate: number | null;
+          advanced: number | null;
+          entered: number | null;
+          kind: string | null;
+          label: string | null;
+          lost: number | null;
+          open: number | null;
+          period: string | null;
+          position: number | null;
+          since: string | null;
+          stage_key: string | null;
+          win_rate: number | null;
+          won: number | null;
+          workspace_id: string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      pipeline_stage_probabilities: {
+        Row: {
+          default_rate: number | null;
+          high: number | null;
+          kind: string;
+          label: string;
+          learned_rate: number | null;
+          low: number | null;
+          n: number | null;
+          position: number;
+          rate: number | null;
+          source: string | null;
+          stage_key: string;
+          template_rate: number | null;
+          wins: number | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_stages_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_stages_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_stages_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_stages_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       pipeline_summary: {
         Row: {
           crm_source: string | null;
@@ -3659,11 +6074,264 @@ export type Database = {
             foreignKeyName: "pipeline_stages_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_stages_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_stages_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
             referencedRelation: "resource_utilisation";
             referencedColumns: ["workspace_id"];
           },
           {
             foreignKeyName: "pipeline_stages_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      pipeline_time_in_stage: {
+        Row: {
+          label: string | null;
+          mean_days: number;
+          n: number;
+          open_mean_days: number | null;
+          open_n: number | null;
+          p50_days: number;
+          p75_days: number;
+          p90_days: number;
+          period: string;
+          position: number | null;
+          since: string | null;
+          stage_key: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "analytics_stage_times_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_times_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_times_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_stage_times_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      pipeline_top_risks: {
+        Row: {
+          currency: string;
+          deal_id: string;
+          expected_close_date: string | null;
+          exposure: number | null;
+          hard_to_staff: boolean | null;
+          name: string;
+          old_in_stage: boolean | null;
+          overdue: boolean | null;
+          owner_id: string | null;
+          owner_label: string | null;
+          probability: number | null;
+          quiet: boolean | null;
+          score: number | null;
+          slipped_twice: boolean | null;
+          stage_key: string;
+          value: number | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_deals_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      pipeline_trend_months: {
+        Row: {
+          created: number | null;
+          created_value: number | null;
+          currency: string;
+          lost: number | null;
+          lost_value: number | null;
+          month: string | null;
+          open_at_end: number | null;
+          win_rate: number | null;
+          won: number | null;
+          won_value: number | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      pipeline_velocity: {
+        Row: {
+          average_value: number | null;
+          currency: string;
+          cycle_days: number | null;
+          lost: number | null;
+          open_deals: number | null;
+          period: string | null;
+          since: string | null;
+          velocity: number | null;
+          win_rate: number | null;
+          won: number | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "workspaces";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      pipeline_win_loss: {
+        Row: {
+          currency: string;
+          dimension: string;
+          key: string;
+          label: string | null;
+          lost: number | null;
+          lost_value: number | null;
+          period: string | null;
+          since: string | null;
+          win_rate: number | null;
+          won: number | null;
+          won_value: number | null;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "resource_utilisation";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "analytics_outcome_months_workspace_id_fkey";
             columns: ["workspace_id"];
             isOneToOne: false;
             referencedRelation: "workspaces";
@@ -3684,6 +6352,20 @@ export type Database = {
         };
         ComputedFields: never;
         Relationships: [
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "analytics_freshness";
+            referencedColumns: ["workspace_id"];
+          },
+          {
+            foreignKeyName: "pipeline_projects_workspace_id_fkey";
+            columns: ["workspace_id"];
+            isOneToOne: false;
+            referencedRelation: "crm_dashboard";
+            referencedColumns: ["workspace_id"];
+          },
           {
             foreignKeyName: "pipeline_projects_workspace_id_fkey";
             columns: ["workspace_id"];
@@ -3735,6 +6417,112 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "workspaces";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      activate_scenario: {
+        Args: { scenario_id: string };
+        Returns: {
+          base_scenario_id: string | null;
+          confidence_threshold: number | null;
+          conversion_rates: NonNullable<Json>;
+          created_at: string;
+          created_by: string | null;
+          deleted_at: string | null;
+          description: string | null;
+          forecast_months: number;
+          id: string;
+          name: string;
+          promoted_at: string | null;
+          promoted_by: string | null;
+          seed: number | null;
+          status: string;
+          template_key: string | null;
+          updated_at: string;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "pipeline_scenarios";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      add_scenario_edit: {
+        Args: { kind: string; payload?: Json; pipeline_project_id?: string; scenario_id: string };
+        Returns: {
+          created_at: string;
+          created_by: string | null;
+          id: string;
+          kind: string;
+          payload: NonNullable<Json>;
+          pipeline_project_id: string | null;
+          position: number;
+          scenario_id: string;
+          updated_at: string;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "pipeline_scenario_edits";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      archive_scenario: {
+        Args: { scenario_id: string };
+        Returns: {
+          base_scenario_id: string | null;
+          confidence_threshold: number | null;
+          conversion_rates: NonNullable<Json>;
+          created_at: string;
+          created_by: string | null;
+          deleted_at: string | null;
+          description: string | null;
+          forecast_months: number;
+          id: string;
+          name: string;
+          promoted_at: string | null;
+          promoted_by: string | null;
+          seed: number | null;
+          status: string;
+          template_key: string | null;
+          updated_at: string;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "pipeline_scenarios";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      cancel_forecast: {
+        Args: { run_id: string };
+        Returns: {
+          as_of: string;
+          created_at: string;
+          engine_version: number;
+          error_code: string | null;
+          error_message: string | null;
+          finished_at: string | null;
+          id: string;
+          inputs_hash: string;
+          kind: string;
+          progress: NonNullable<Json>;
+          request: NonNullable<Json>;
+          requested_by: string | null;
+          runs: number;
+          seed: number;
+          started_at: string | null;
+          status: string;
+          updated_at: string;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "pipeline_forecast_runs";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3812,6 +6600,116 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "crm_tasks";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      copy_scenario: {
+        Args: { follow?: boolean; name: string; scenario_id: string };
+        Returns: {
+          base_scenario_id: string | null;
+          confidence_threshold: number | null;
+          conversion_rates: NonNullable<Json>;
+          created_at: string;
+          created_by: string | null;
+          deleted_at: string | null;
+          description: string | null;
+          forecast_months: number;
+          id: string;
+          name: string;
+          promoted_at: string | null;
+          promoted_by: string | null;
+          seed: number | null;
+          status: string;
+          template_key: string | null;
+          updated_at: string;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "pipeline_scenarios";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      create_pipeline_project: {
+        Args: { project: Json; resource_demand?: Json; workspace_id: string };
+        Returns: {
+          actual_close_date: string | null;
+          board_position: number | null;
+          client_contact: NonNullable<Json>;
+          client_name: string | null;
+          company_id: string | null;
+          competitor_info: NonNullable<Json>;
+          contact_id: string | null;
+          created_at: string;
+          created_by: string | null;
+          crm_id: string | null;
+          crm_source: string | null;
+          currency: string;
+          custom_fields: NonNullable<Json>;
+          deal_source: string | null;
+          deleted_at: string | null;
+          description: string | null;
+          estimated_duration: number | null;
+          estimated_start_date: string | null;
+          estimated_value: number | null;
+          expected_close_date: string | null;
+          id: string;
+          lost_reason: string | null;
+          name: string;
+          next_steps: string | null;
+          notes: string | null;
+          owner_id: string | null;
+          owner_label: string | null;
+          priority: string;
+          probability: number | null;
+          required_skills: NonNullable<Json>;
+          risk_factors: NonNullable<Json>;
+          stage_key: string;
+          sync_status: string | null;
+          tags: NonNullable<Json>;
+          updated_at: string;
+          weighted_value: number | null;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "pipeline_projects";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      create_scenario_from_pipeline: {
+        Args: {
+          conversion_rates?: Json;
+          name: string;
+          pipeline_project_ids?: string[];
+          template_key?: string;
+          workspace_id: string;
+        };
+        Returns: {
+          base_scenario_id: string | null;
+          confidence_threshold: number | null;
+          conversion_rates: NonNullable<Json>;
+          created_at: string;
+          created_by: string | null;
+          deleted_at: string | null;
+          description: string | null;
+          forecast_months: number;
+          id: string;
+          name: string;
+          promoted_at: string | null;
+          promoted_by: string | null;
+          seed: number | null;
+          status: string;
+          template_key: string | null;
+          updated_at: string;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "pipeline_scenarios";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -4278,6 +7176,7 @@ export type Database = {
           week: string;
         }[];
       };
+      forecast_result: { Args: { run_id: string }; Returns: Json };
       hiring_need: {
         Args: { from_date?: string; weeks?: number; weighting?: string; workspace_id: string };
         Returns: {
@@ -4366,7 +7265,85 @@ export type Database = {
           week: string;
         }[];
       };
+      place_deal: {
+        Args: { after_deal_id?: string; deal_id: string; expected_updated_at?: string; stage?: string };
+        Returns: {
+          actual_close_date: string | null;
+          board_position: number | null;
+          client_contact: NonNullable<Json>;
+          client_name: string | null;
+          company_id: string | null;
+          competitor_info: NonNullable<Json>;
+          contact_id: string | null;
+          created_at: string;
+          created_by: string | null;
+          crm_id: string | null;
+          crm_source: string | null;
+          currency: string;
+          custom_fields: NonNullable<Json>;
+          deal_source: string | null;
+          deleted_at: string | null;
+          description: string | null;
+          estimated_duration: number | null;
+          estimated_start_date: string | null;
+          estimated_value: number | null;
+          expected_close_date: string | null;
+          id: string;
+          lost_reason: string | null;
+          name: string;
+          next_steps: string | null;
+          notes: string | null;
+          owner_id: string | null;
+          owner_label: string | null;
+          priority: string;
+          probability: number | null;
+          required_skills: NonNullable<Json>;
+          risk_factors: NonNullable<Json>;
+          stage_key: string;
+          sync_status: string | null;
+          tags: NonNullable<Json>;
+          updated_at: string;
+          weighted_value: number | null;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "pipeline_projects";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      promote_scenario: { Args: { expected_updated_at?: string; scenario_id: string }; Returns: Json };
+      refresh_analytics: { Args: { workspace_id: string }; Returns: Json };
       remove_member: { Args: { user_id: string; workspace_id: string }; Returns: undefined };
+      remove_scenario_edit: {
+        Args: { edit_id: string };
+        Returns: {
+          base_scenario_id: string | null;
+          confidence_threshold: number | null;
+          conversion_rates: NonNullable<Json>;
+          created_at: string;
+          created_by: string | null;
+          deleted_at: string | null;
+          description: string | null;
+          forecast_months: number;
+          id: string;
+          name: string;
+          promoted_at: string | null;
+          promoted_by: string | null;
+          seed: number | null;
+          status: string;
+          template_key: string | null;
+          updated_at: string;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "pipeline_scenarios";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       restore_workspace: {
         Args: { workspace_id: string };
         Returns: {
@@ -4390,6 +7367,18 @@ export type Database = {
         };
       };
       revoke_invitation: { Args: { invitation_id: string }; Returns: undefined };
+      scenario_plan: {
+        Args: { scenario_id: string };
+        Returns: {
+          edit_id: string;
+          from_scenario_id: string;
+          kind: string;
+          payload: Json;
+          pipeline_project_id: string;
+          place: number;
+          skipped: string;
+        }[];
+      };
       search_records: {
         Args: { entity_types?: string[]; max_results?: number; query: string; workspace_id: string };
         Returns: {
@@ -4417,6 +7406,54 @@ export type Database = {
         }[];
       };
       transfer_ownership: { Args: { user_id: string; workspace_id: string }; Returns: undefined };
+      update_pipeline_project: {
+        Args: { changes?: Json; deal_id: string; expected_updated_at?: string; resource_demand?: Json };
+        Returns: {
+          actual_close_date: string | null;
+          board_position: number | null;
+          client_contact: NonNullable<Json>;
+          client_name: string | null;
+          company_id: string | null;
+          competitor_info: NonNullable<Json>;
+          contact_id: string | null;
+          created_at: string;
+          created_by: string | null;
+          crm_id: string | null;
+          crm_source: string | null;
+          currency: string;
+          custom_fields: NonNullable<Json>;
+          deal_source: string | null;
+          deleted_at: string | null;
+          description: string | null;
+          estimated_duration: number | null;
+          estimated_start_date: string | null;
+          estimated_value: number | null;
+          expected_close_date: string | null;
+          id: string;
+          lost_reason: string | null;
+          name: string;
+          next_steps: string | null;
+          notes: string | null;
+          owner_id: string | null;
+          owner_label: string | null;
+          priority: string;
+          probability: number | null;
+          required_skills: NonNullable<Json>;
+          risk_factors: NonNullable<Json>;
+          stage_key: string;
+          sync_status: string | null;
+          tags: NonNullable<Json>;
+          updated_at: string;
+          weighted_value: number | null;
+          workspace_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "pipeline_projects";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
     };
     Enums: {
       [_ in never]: never;

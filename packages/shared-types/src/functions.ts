@@ -1,6 +1,13 @@
 import type { z } from "zod";
 import { callbackInput, configInput, startInput } from "../../../supabase/functions/_shared/connect/schemas.ts";
 import {
+  availabilityInput,
+  candidatesInput,
+  forecastInput,
+  resourceForecastInput,
+  whatIfInput,
+} from "../../../supabase/functions/_shared/forecast/schemas.ts";
+import {
   autoMapInput,
   checkTransformInput,
   fieldsInput,
@@ -17,6 +24,11 @@ export const functionContracts = {
   "crm-mapping/auto-map": autoMapInput,
   "crm-mapping/preview": previewInput,
   "crm-mapping/check-transform": checkTransformInput,
+  "pipeline-forecast/forecast": forecastInput,
+  "pipeline-forecast/what-if": whatIfInput,
+  "pipeline-forecast/resource-forecast": resourceForecastInput,
+  "pipeline-forecast/availability": availabilityInput,
+  "pipeline-forecast/candidates": candidatesInput,
 } as const;
 
 export type FunctionRoute = keyof typeof functionContracts;

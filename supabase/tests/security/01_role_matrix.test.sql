@@ -8,6 +8,7 @@ select no_plan();
 
 create temp table rule (target text primary key, rule text not null) on commit drop;
 insert into rule values
+  ('conversion_templates', 'settings'),
   ('workspaces', 'workspace'), ('workspace_members', 'members'), ('workspace_invitations', 'admin log'),
   ('pipeline_stages', 'settings'), ('pipeline_stage_history', 'log'), ('crm_activities', 'log'),
   ('crm_sync_configs', 'connection'), ('crm_field_mappings', 'settings'), ('crm_stage_mappings', 'settings'), ('crm_available_fields', 'log'),
@@ -15,6 +16,9 @@ insert into rule values
   ('calendar_holidays', 'settings'), ('employee_time_off', 'private record'),
   ('crm_sync_operations', 'log'), ('crm_sync_logs', 'log'), ('crm_sync_errors', 'log'), ('crm_sync_conflicts', 'log'), ('crm_audit_log', 'admin log'),
   ('conversion_templates', 'settings');
+insert into rule values ('pipeline_targets', 'settings');
+insert into rule select t, 'log' from unnest('{pipeline_availability,pipeline_forecast_runs,pipeline_forecast_results,pipeline_forecast_points}'::text[]) t;
+insert into rule select t, 'log' from unnest('{pipeline_date_history,analytics_deals,analytics_stage_visits,analytics_stage_months,analytics_stage_days,analytics_stage_times,analytics_stage_closings,analytics_cycle_days,analytics_outcome_months,analytics_open_months,analytics_state,analytics_stage_rates,pipeline_snapshots}'::text[]) t;
 
 create temp table allowed (rule text, verb text, roles text[]) on commit drop;
 insert into allowed values
@@ -35,12 +39,14 @@ insert into allowed values
 -- An expression for a column whose value neither a default, a foreign key nor a list in a check can tell.
 create temp table word (target text, col text, expression text) on commit drop;
 insert into word values
+  ('conversion_templates', 'workspace_id', 'null'), ('pipeline_scenarios', 'name', 'gen_random_uuid()::text'),
+  ('pipeline_scenario_edits', 'kind', '''drop_deal'''), ('pipeline_scenario_edits', 'pipeline_project_id', 'null'),
   ('pipeline_stages', 'key', '''matrix'''), ('skill_aliases', 'alias', '''grid'''), ('workspaces', 'slug', '''matrix'''), ('crm_contacts', 'first_name', '''matrix'''),
   ('crm_notes', 'related_to_id', '(select c.id from public.crm_companies c join w on w.id = c.workspace_id limit 1)'),
   ('workspace_invitations', 'email', '''matrix@example.test'''), ('crm_field_mappings', 'app_field', '''custom_fields.matrix'''),
-  ('crm_sync_operations', 'entities', '''{accounts}'''), ('crm_sync_configs', 'oauth_instance_url', '''https://matrix.example'''), ('crm_sync_conflicts', 'conflicting_fields', '''{name}'''),
-  ('conversion_templates', 'workspace_id', 'null'), ('pipeline_scenarios', 'name', 'gen_random_uuid()::text'),
-  ('pipeline_scenario_edits', 'kind', '''drop_deal'''), ('pipeline_scenario_edits', 'pipeline_project_id', 'null');
+  ('crm_sync_operations', 'entities', '''{accounts}'''), ('crm_sync_configs', 'oauth_instance_url', '''https://matrix.example'''), ('crm_sync_conflicts', 'conflicting_fields', '''{name}''');
+insert into word values ('pipeline_forecast_points', 'currency', '''USD''');
+insert into word values ('pipeline_targets', 'currency', '''USD''');
 
 -- The people, and one workspace with a row of each table by each of them --------------------------------------------------
 

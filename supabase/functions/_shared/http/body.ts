@@ -4,9 +4,9 @@ import { problem } from "./problem.ts";
 export const BODY_LIMIT = 64 * 1024;
 
 /** A GET speaks through its address, a POST through its body only: what is secret must not end in somebody's access log. */
-export async function readInput<T>(request: Request, schema: z.ZodType<T>): Promise<T> {
+export async function readInput<T>(request: Request, schema: z.ZodType<T>, limit = BODY_LIMIT): Promise<T> {
   const given =
-    request.method === "GET" ? Object.fromEntries(new URL(request.url).searchParams) : await readJson(request);
+    request.method === "GET" ? Object.fromEntries(new URL(request.url).searchParams) : await readJson(request, limit);
   const result = schema.safeParse(given);
   if (result.success) return result.data;
   const errors = result.error.issues.map(({ path, message }) => ({ field: path.join("."), message }));
@@ -14,8 +14,8 @@ export async function readInput<T>(request: Request, schema: z.ZodType<T>): Prom
   throw problem(422, "invalid_input", detail, { extra: { errors } });
 }
 
-async function readJson(request: Request): Promise<Record<string, unknown>> {
-  const text = await readLimited(request);
+async function readJson(request: Request, limit: number): Promise<Record<string, unknown>> {
+  const text = new TextDecoder().decode(await readBytes(request, limit));
   if (text.trim() === "") return {};
   const value = parse(text);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
@@ -28,10 +28,6 @@ function parse(text: string): unknown {
   } catch {
     throw problem(400, "invalid_json", "The body is not valid JSON.");
   }
-}
-
-async function readLimited(request: Request): Promise<string> {
-  return new TextDecoder().decode(await readBytes(request, BODY_LIMIT));
 }
 
 /** The body as it was sent. Counts while reading: a length header can be missing or wrong. */

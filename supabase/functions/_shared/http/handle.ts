@@ -35,6 +35,8 @@ interface RouteOf<A extends Auth, Input> {
   path: string;
   auth: A;
   schema: z.ZodType<Input>;
+  /** Bytes of the body at most; as much as any other route takes, when left out. */
+  bodyLimit?: number;
   run: (context: Context<Input, Callers[A]>) => Promise<Reply>;
 }
 
@@ -54,13 +56,13 @@ export interface Services {
   log: Logger;
 }
 
-export function route<A extends Auth, Input>({ method, path, auth, schema, run }: RouteOf<A, Input>): Route {
+export function route<A extends Auth, Input>({ method, path, auth, schema, bodyLimit, run }: RouteOf<A, Input>): Route {
   return {
     method,
     path,
     answer: async (request, services, requestId, log) => {
       const user = (await CHECKS[auth](request, services)) as Callers[A];
-      const input = await readInput(request, schema);
+      const input = await readInput(request, schema, bodyLimit);
       const known = user !== null && "id" in user ? log.with({ user_id: user.id }) : log;
       return run({ input, user, caller: traceOf(request), requestId, log: known });
     },

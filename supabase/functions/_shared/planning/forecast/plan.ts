@@ -19,6 +19,8 @@ export interface PlanDeal {
   /** When its work begins, and for how many days. */
   startDay: Day | null;
   durationDays: number | null;
+  /** When it came into the pipeline; only an undated deal needs it, to be compared with earlier ones of its age. */
+  openedDay?: Day;
 }
 
 /** People whom winning a deal would need. Days count, both ends included. */

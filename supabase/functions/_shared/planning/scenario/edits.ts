@@ -8,6 +8,7 @@ export type Edit =
   | { kind: "shift_close"; dealId: string; days: number }
   | { kind: "set_probability"; dealId: string; rate: number }
   | { kind: "drop_deal"; dealId: string }
+  | { kind: "keep_deals"; dealIds: ReadonlySet<string> }
   | { kind: "add_deal"; deal: PlanDeal; demands: readonly DemandLine[] }
   | { kind: "add_people"; people: AddedPeople }
   | { kind: "set_rates"; rates: ReadonlyMap<string, number> };
@@ -34,6 +35,11 @@ const APPLY: { [K in Edit["kind"]]: Apply<K> } = {
       demands: plan.demands.filter((line) => line.dealId !== dealId),
     };
   },
+  keep_deals: (plan, { dealIds }) => ({
+    ...plan,
+    deals: plan.deals.filter(({ id }) => dealIds.has(id)),
+    demands: plan.demands.filter(({ dealId }) => dealIds.has(dealId)),
+  }),
   add_deal: (plan, { deal, demands }) => {
     if (plan.deals.some(({ id }) => id === deal.id))
       throw new PlanningError("duplicate_id", `There is a deal ${deal.id} already.`);

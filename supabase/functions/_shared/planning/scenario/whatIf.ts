@@ -8,6 +8,8 @@ import { type ForecastSetting, type RatedPlan, toModel } from "./toModel.ts";
 export interface NamedScenario {
   name: string;
   edits: readonly Edit[];
+  /** What this scenario sets differently from the others. */
+  own?: Partial<Pick<ForecastSetting, "rates" | "countFrom">>;
 }
 
 export interface ScenarioForecast extends Omit<RatedPlan, "model"> {
@@ -30,7 +32,10 @@ export function* whatIf(
   options: RevenueOptions,
 ): Generator<Progress, ScenarioForecast[], void> {
   checkRuns(options.runs);
-  const rated = scenarios.map(({ name, edits }) => ({ name, ...toModel(applyEdits(plan, edits), setting) }));
+  const rated = scenarios.map(({ name, edits, own }) => ({
+    name,
+    ...toModel(applyEdits(plan, edits), { ...setting, ...own }),
+  }));
   const total = rated.reduce((sum, { model }) => sum + model.deals.length, 0);
   const scratch = revenueScratch(options.runs, setting.periods.count);
   const found: ScenarioForecast[] = [];

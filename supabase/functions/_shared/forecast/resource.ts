@@ -1,0 +1,182 @@
+import type { ForecastInputs } from "../db/sql/forecast.ts";
+import { hiringNeed } from "../planning/capacity/hiring.ts";
+import type { DrawnDeal } from "../planning/forecast/model.ts";
+import type { AddedPeople, PlanDeal } from "../planning/forecast/plan.ts";
+import { checkRuns } from "../planning/forecast/revenue.ts";
+import { type DemandForecast, demandRuns, forecastDemand } from "../planning/forecast/simulateDemand.ts";
+import { applyEdits } from "../planning/scenario/edits.ts";
+import { toModel } from "../planning/scenario/toModel.ts";
+import type { Progress } from "../planning/scenario/whatIf.ts";
+import { formatDay } from "../planning/time/days.ts";
+import type { Periods } from "../planning/time/periods.ts";
+import type { Json } from "./answer.ts";
+import { combine } from "./combine.ts";
+import { type Prepared, prepare } from "./plan.ts";
+import { type ResourceRequest, weeksOf } from "./requests.ts";
+import { demandOf } from "./scenarios.ts";
+import { type Covered, coverWeeks } from "./supply.ts";
+import { type Calendar, calendarOf, type GroupHours, LEAD_WEEKS, partsOf, weightedHours, workOf } from "./work.ts";
+
+/** The people that deals would need, week by week, beside those who are free. */
+
+interface Draws {
+  runs: number;
+  seed: number;
+}
+
+export function* resourceForecast(
+  request: ResourceRequest,
+  inputs: ForecastInputs,
+  draws: Draws,
+): Generator<Progress, { [key: string]: Json }, void> {
+  checkRuns(draws.runs);
+  const prepared = prepareWork(inputs, request);
+  const combined = combine(inputs, prepared);
+  const plan = applyEdits(prepared.plan, combined.edits);
+  const rated = toModel(plan, prepared.setting);
+  const rateOf = (id: string) => rated.rates.get(id)?.rate ?? 0;
+  const calendar = calendarOf(inputs);
+  const byLevel = request.group_by === "skill_level";
+  const counted = new Map(
+    plan.deals.filter(({ id }) => rateOf(id) >= prepared.setting.countFrom).map((deal) => [deal.id, deal]),
+  );
+  const work = workOf(plan, counted, inputs.demands ?? [], prepared.periods, calendar, byLevel);
+  const found = yield* told(
+    forecastDemand(
+      {
+        weeks: prepared.periods.count,
+        lead: LEAD_WEEKS,
+        deals: drawn(counted, rated.model.deals, rateOf),
+        profiles: work.profiles,
+        correlation: prepared.setting.correlation,
+      },
+      draws,
+    ),
+    counted.size,
+  );
+  const asked = weightedHours(work.profiles, rateOf, prepared.periods.count);
+  const supply = coverWeeks(asked, {
+    byLevel,
+    supply: [...(inputs.supply ?? []), ...addedSupply(plan.addedPeople, prepared.periods)],
+    demands: plan.demands,
+    categories: work.categories,
+    weeks: prepared.periods.count,
+  });
+  return {
+    as_of: inputs.as_of,
+    grain: "week",
+    weeks: [...prepared.periods.labels],
+    runs_of_demand: demandRuns(draws.runs, found.length, prepared.periods.count),
+    demand: found.map((group) => groupAnswer(group, asked, supply, prepared.periods)),
+    hiring: hiring(asked, supply, inputs, prepared, calendar),
+    undated: work.undated,
+    scenarios: combined.scenarios,
+    conflicts: combined.conflicts,
+  };
+}
+
+function prepareWork(inputs: ForecastInputs, request: ResourceRequest): Prepared {
+  const prepared = prepare(
+    // Hours have no currency: a missing rate must not stop them.
+    { ...inputs, deals: inputs.deals.map((deal) => ({ ...deal, value: null })) },
+    {
+      grain: "week",
+      periods: weeksOf(request.forecast_months),
+      currency: null,
+      exchange_rates: {},
+      correlate_clients: request.correlate_clients,
+      include_new_business: false,
+      confidence_threshold: request.confidence_threshold,
+    },
+  );
+  return { ...prepared, plan: { ...prepared.plan, demands: (inputs.demands ?? []).map(demandOf) } };
+}
+
+/** Work goes with its deal: one whose close is undated is drawn like the others and does not slip. */
+function drawn(
+  counted: ReadonlyMap<string, PlanDeal>,
+  dated: readonly DrawnDeal[],
+  rateOf: (id: string) => number,
+): DrawnDeal[] {
+  const known = new Map(dated.map((deal) => [deal.id, deal]));
+  return [...counted.values()].flatMap(({ id, clientId, value, closeDay, startDay }) => {
+    const own = known.get(id);
+    // A day that is not expected but made up of an outlook says nothing of when the work begins.
+    if (own !== undefined && closeDay !== null) return [own];
+    return [{ id, clientId, value, rate: rateOf(id), closeDay: startDay ?? 0, timing: null }];
+  });
+}
+
+/** People whom a scenario adds, as supply of one skill. */
+function addedSupply(people: readonly AddedPeople[], periods: Periods): NonNullable<ForecastInputs["supply"]> {
+  return people.map(({ skill, level, count, hoursPerWeek, startDay, endDay }) => ({
+    skills: [{ skill, category: "", level }],
+    hours: periods.labels.map((_, week): [number, number] => {
+      const from = Math.max(startDay, periods.starts[week] as number);
+      const to = Math.min(endDay ?? Number.POSITIVE_INFINITY, (periods.starts[week + 1] as number) - 1);
+      return [week, (count * hoursPerWeek * Math.max(0, to - from + 1)) / 7];
+    }),
+  }));
+}
+
+const hundredth = (value: number) => Math.round(value * 100) / 100;
+
+function groupAnswer(
+  { group, weeks }: DemandForecast,
+  asked: ReadonlyMap<string, GroupHours>,
+  supply: Covered,
+  periods: Periods,
+): Json {
+  const sums = asked.get(group);
+  return {
+    ...partsOf(group),
+    weeks: weeks.map(({ p10, p50, p90 }, week) => {
+      const weighted = sums?.weighted[week] ?? 0;
+      return {
+        week: periods.labels[week] as string,
+        hours: hundredth(sums?.hours[week] ?? 0),
+        critical: hundredth(sums?.critical[week] ?? 0),
+        weighted: hundredth(weighted),
+        p10: hundredth(p10),
+        p50: hundredth(p50),
+        p90: hundredth(p90),
+        supply: hundredth(supply.reach(group, week)),
+        gap: hundredth(Math.max(0, weighted - supply.covered(group, week))),
+      };
+    }),
+  };
+}
+
+function hiring(
+  byGroup: ReadonlyMap<string, GroupHours>,
+  supply: Covered,
+  { settings }: ForecastInputs,
+  { periods, asOf }: Prepared,
+  { pattern }: Calendar,
+): Json {
+  const rules = {
+    leadWeeks: settings.hiring.lead_weeks,
+    weeklyHours: Math.max(1, pattern.reduce((sum, hours) => sum + hours, 0) * settings.hiring.availability),
+    minWeeks: settings.hiring.min_weeks,
+  };
+  return [...byGroup]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([group, { weighted }]) => {
+      const gap = Array.from(weighted, (asked, week) => Math.max(0, asked - supply.covered(group, week)));
+      return hiringNeed(gap, periods, asOf, rules).map(({ people, neededBy, openBy, late }) => ({
+        ...partsOf(group),
+        people,
+        needed_by: formatDay(neededBy),
+        open_by: formatDay(openBy),
+        late,
+      }));
+    });
+}
+
+function* told<T>(work: Generator<number, T, void>, total: number): Generator<Progress, T, void> {
+  for (;;) {
+    const step = work.next();
+    if (step.done) return step.value;
+    yield { done: step.value, total };
+  }
+}

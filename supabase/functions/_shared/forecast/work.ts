@@ -1,0 +1,127 @@
+import type { ForecastInputs, InputDemand } from "../db/sql/forecast.ts";
+import { type Holidays, hoursBetween, type WeekPattern } from "../planning/capacity/calendar.ts";
+import { demandHours, spanOf } from "../planning/capacity/demand.ts";
+import type { Plan, PlanDeal } from "../planning/forecast/plan.ts";
+import { type Periods, periodsFrom } from "../planning/time/periods.ts";
+import type { Json } from "./answer.ts";
+import { dayOf, optionalDay } from "./plan.ts";
+
+/** The hours that deals ask for, by week and group: a skill, or a skill and a level. */
+
+/** Weeks before the horizon that a slipped deal may bring into it. */
+export const LEAD_WEEKS = 52;
+
+export interface Calendar {
+  pattern: WeekPattern;
+  holidays: Holidays;
+}
+
+export const groupKey = (skill: string, level: string | null, byLevel: boolean) =>
+  byLevel ? `${skill}\u0000${level ?? ""}` : skill;
+
+export function partsOf(group: string): { key: string; level: string | null } {
+  const [key = "", level = ""] = group.split("\u0000");
+  return { key, level: level === "" ? null : level };
+}
+
+export function calendarOf({ calendar }: ForecastInputs): Calendar {
+  const { hours = [8, 8, 8, 8, 8, 0, 0], holidays = [] } = calendar ?? {};
+  return {
+    pattern: hours as unknown as WeekPattern,
+    holidays: new Map(holidays.map(({ day, share }) => [dayOf(day), share])),
+  };
+}
+
+export interface Profile {
+  dealId: string;
+  group: string;
+  critical: boolean;
+  hours: Float64Array;
+}
+
+export interface Work {
+  profiles: Profile[];
+  undated: Json;
+  /** Groups that are a category of skills, not one skill. */
+  categories: ReadonlySet<string>;
+}
+
+export function workOf(
+  plan: Plan,
+  counted: ReadonlyMap<string, PlanDeal>,
+  rows: readonly InputDemand[],
+  periods: Periods,
+  calendar: Calendar,
+  byLevel: boolean,
+): Work {
+  const stored = new Map(rows.map((row) => [row.id, row]));
+  const weeks = periodsFrom((periods.starts[0] as number) - 7 * LEAD_WEEKS, periods.count + LEAD_WEEKS, "week");
+  const profiles: Profile[] = [];
+  const undated: Json[] = [];
+  for (const line of plan.demands) {
+    const deal = counted.get(line.dealId);
+    if (deal === undefined) continue;
+    if (spanOf(line, deal).start === null) {
+      undated.push({ demand_id: line.id, pipeline_project_id: deal.id, name: deal.name, skill: line.skill });
+      continue;
+    }
+    const hours = demandHours(line, deal, weeks, calendar.pattern, calendar.holidays);
+    const left = withoutStaffed(hours, stored.get(line.id), weeks, calendar);
+    profiles.push({
+      dealId: deal.id,
+      group: groupKey(line.skill, line.level, byLevel),
+      critical: line.critical,
+      hours: left,
+    });
+  }
+  const categories = new Set(rows.filter(({ is_category }) => is_category).map(({ skill }) => skill));
+  return { profiles, undated, categories };
+}
+
+/** Who is promised to a demand already is not asked for again. */
+function withoutStaffed(
+  hours: Float64Array,
+  row: InputDemand | undefined,
+  weeks: Periods,
+  { pattern, holidays }: Calendar,
+): Float64Array {
+  if (row === undefined || row.staffed.length === 0) return hours;
+  return hours.map((asked, week) => {
+    const [monday, next] = [weeks.starts[week] as number, weeks.starts[week + 1] as number];
+    const given = row.staffed.reduce((sum, { start_date, end_date, percentage }) => {
+      const from = Math.max(monday, optionalDay(start_date) ?? monday);
+      const to = Math.min(next - 1, optionalDay(end_date) ?? next);
+      return sum + (percentage / 100) * hoursBetween(from, to, pattern, holidays);
+    }, 0);
+    return Math.max(0, asked - given);
+  });
+}
+
+export interface GroupHours {
+  hours: Float64Array;
+  weighted: Float64Array;
+  critical: Float64Array;
+}
+
+export function weightedHours(
+  profiles: readonly Profile[],
+  rateOf: (id: string) => number,
+  weeks: number,
+): Map<string, GroupHours> {
+  const byGroup = new Map<string, GroupHours>();
+  for (const { dealId, group, critical, hours } of profiles) {
+    const sums = byGroup.get(group) ?? {
+      hours: new Float64Array(weeks),
+      weighted: new Float64Array(weeks),
+      critical: new Float64Array(weeks),
+    };
+    byGroup.set(group, sums);
+    for (let week = 0; week < weeks; week++) {
+      const asked = hours[week + LEAD_WEEKS] as number;
+      sums.hours[week] = (sums.hours[week] as number) + asked;
+      sums.weighted[week] = (sums.weighted[week] as number) + asked * rateOf(dealId);
+      if (critical) sums.critical[week] = (sums.critical[week] as number) + asked;
+    }
+  }
+  return byGroup;
+}

@@ -1,0 +1,347 @@
+-- Scenarios: what an edit says, checked when it is written, and what counts of it when a scenario is read. All of it runs as
+-- the caller, so the policies hold.
+
+-- What an edit says ------------------------------------------------------------------------------------------------------
+
+create type private.added_people as (skill_key text, level text, count int, hours_per_week numeric, start_date date, end_date date);
+
+create function private.edit_fields(p_kind text) returns text[]
+language sql immutable parallel safe set search_path = '' as $$
+  select case p_kind
+    when 'shift_start' then '{days}'::text[]
+    when 'shift_close' then '{days}'
+    when 'set_probability' then '{probability}'
+    when 'drop_deal' then '{}'
+    when 'add_deal' then private.deal_fields() || '{stage,resource_demand}'
+    when 'add_people' then '{skill_key,level,count,hours_per_week,start_date,end_date}'
+    when 'set_rates' then '{rates}'
+  end
+$$;
+comment on function private.edit_fields(text) is 'The fields in the payload of an edit; null for a kind that does not exist.';
+
+create function private.whole_number(p_payload jsonb, p_field text, p_least int, p_most int) returns int
+language plpgsql immutable set search_path = '' as $$
+begin
+  if jsonb_typeof(p_payload -> p_field) = 'number' then
+    if (p_payload ->> p_field)::numeric between p_least and p_most and (p_payload ->> p_field)::numeric = trunc((p_payload ->> p_field)::numeric) then
+      return (p_payload ->> p_field)::numeric;
+    end if;
+  end if;
+  raise exception '% is a whole number between % and %.', p_field, p_least, p_most using errcode = 'PC004', hint = 'payload.' || p_field;
+end
+$$;
+
+-- The rules of a table for a row that is not written to it.
+create function private.refuse_broken_rules(p_table regclass, p_row anyelement) returns void
+language plpgsql stable set search_path = '' as $$
+declare
+  v_rule record;
+  v_kept boolean;
+begin
+  for v_rule in
+    select c.conname, pg_catalog.pg_get_expr(c.conbin, c.conrelid) as condition from pg_catalog.pg_constraint c
+    where c.conrelid = p_table and c.contype = 'c' order by c.conname
+  loop
+    execute format('select %s from (select ($1).*) given', v_rule.condition) into v_kept using p_row;
+    if not v_kept then
+      perform private.refuse_misfit('23514', (select c.relname from pg_catalog.pg_class c where c.oid = p_table), v_rule.conname, null, null);
+    end if;
+  end loop;
+end
+$$;
+comment on function private.refuse_broken_rules(regclass, anyelement) is 'Refuses a row that the check constraints of its table would refuse, in the same words.';
+
+create function private.added_demand(p_workspace uuid, p_lines jsonb) returns jsonb
+language plpgsql stable set search_path = '' as $$
+declare
+  v_line record;
+  v_deal public.pipeline_projects;
+  v_demand public.pipeline_resource_demands;
+  v_skill text;
+  v_lines jsonb := '[]';
+begin
+  v_deal.workspace_id := p_workspace;
+  for v_line in select * from private.demand_lines(p_lines) loop
+    v_demand := private.populated(private.new_demand(v_deal), v_line.line - 'id', v_line.path);
+    v_skill := private.skill_key(p_workspace, coalesce(v_demand.skill_key, v_demand.skill_category));
+    if v_demand.skill_key is not null and v_skill is null then
+      raise exception 'There is no skill "%".', v_demand.skill_key using errcode = 'PC004', hint = v_line.path || 'skill_key';
+    elsif v_demand.experience_level is not null and private.level_key(v_demand.experience_level) is null then
+      raise exception 'There is no level "%".', v_demand.experience_level using errcode = 'PC004', hint = v_line.path || 'experience_level';
+    elsif coalesce(v_demand.skill_category, v_skill) is null then
+      raise exception 'Line % of resource_demand says no skill.', v_line.place using errcode = 'PC004', hint = v_line.path || 'skill_category';
+    end if;
+    v_demand.skill_key := v_skill;
+    v_demand.skill_category := coalesce(v_demand.skill_category, v_skill);
+    v_demand.experience_level := private.level_key(v_demand.experience_level);
+    v_demand.alternatives := private.alternative_keys(p_workspace, v_demand.alternatives);
+    perform private.refuse_broken_rules('public.pipeline_resource_demands', v_demand);
+    v_lines := v_lines || (jsonb_strip_nulls(to_jsonb(v_demand)) - '{workspace_id,pipeline_project_id}'::text[]);
+  end loop;
+  return v_lines;
+end
+$$;
+
+create function private.read_added_deal(p_workspace uuid, p_payload jsonb) returns jsonb
+language plpgsql stable set search_path = '' as $$
+declare
+  v_deal constant public.pipeline_projects := private.new_deal(p_workspace, p_payload - 'resource_demand');
+begin
+  if v_deal.name is null then
+    raise exception 'name cannot be empty.' using errcode = 'PC004', hint = 'payload.name';
+  end if;
+  perform private.refuse_broken_rules('public.pipeline_projects', v_deal);
+  return (
+    select jsonb_object_agg(d.key, d.value) from jsonb_each(to_jsonb(v_deal)) d
+    where d.value <> 'null' and (p_payload ? d.key or d.key in ('stage_key', 'currency')))
+    || jsonb_build_object('resource_demand', private.added_demand(p_workspace, coalesce(p_payload -> 'resource_demand', '[]')));
+end
+$$;
+
+create function private.read_added_people(p_workspace uuid, p_payload jsonb) returns jsonb
+language plpgsql stable set search_path = '' as $$
+declare
+  v_people private.added_people := private.populated(null::private.added_people, p_payload, 'payload.');
+  v_skill constant text := private.skill_key(p_workspace, v_people.skill_key);
+  v_wrong text;
+begin
+  if v_skill is null then
+    raise exception 'There is no skill "%".', coalesce(v_people.skill_key, '') using errcode = 'PC004', hint = 'payload.skill_key';
+  end if;
+  v_people.count := coalesce(v_people.count, 1);
+  -- A full week is what the workspace's usual calendar says.
+  v_people.hours_per_week := coalesce(v_people.hours_per_week, (
+    select (select sum(h) from unnest(c.hours) h)
+    from public.planning_settings s
+    join public.working_calendars c on c.workspace_id = s.workspace_id and c.id = s.default_calendar_id
+    where s.workspace_id = p_workspace), 40);
+  v_wrong := case
+    when v_people.level is not null and private.level_key(v_people.level) is null then 'level: there are junior, mid, senior, lead and principal.'
+    when v_people.count not between 1 and 1000 then 'count: one person at least, a thousand at most.'
+    when v_people.hours_per_week not between 0.5 and 168 then 'hours_per_week: half an hour at least, 168 at most.'
+    when v_people.start_date is null then 'start_date: the day on which they come.'
+    when v_people.end_date < v_people.start_date then 'end_date: people cannot leave before they come.'
+  end;
+  if v_wrong is not null then
+    raise exception '%', v_wrong using errcode = 'PC004', hint = 'payload.' || split_part(v_wrong, ':', 1);
+  end if;
+  v_people.skill_key := v_skill;
+  v_people.level := private.level_key(v_people.level);
+  return to_jsonb(v_people);
+end
+$$;
+
+create function private.read_edit(p_workspace uuid, p_kind text, p_payload jsonb) returns jsonb
+language plpgsql stable set search_path = '' as $$
+declare
+  v_unknown text;
+begin
+  if private.edit_fields(p_kind) is null then
+    raise exception 'There is no edit of the kind "%".', p_kind using errcode = 'PC004', hint = 'kind';
+  elsif jsonb_typeof(p_payload) is distinct from 'object' then
+    raise exception 'The payload of an edit is an object of fields.' using errcode = 'PC004', hint = 'payload';
+  end if;
+  select min(k) into v_unknown from jsonb_object_keys(p_payload) k where k <> all (private.edit_fields(p_kind));
+  if v_unknown is not null then
+    raise exception 'An edit of the kind % has no field "%".', p_kind, v_unknown using errcode = 'PC004', hint = 'payload.' || v_unknown;
+  end if;
+  return case p_kind
+    when 'shift_start' then jsonb_build_object('days', private.whole_number(p_payload, 'days', -3650, 3650))
+    when 'shift_close' then jsonb_build_object('days', private.whole_number(p_payload, 'days', -3650, 3650))
+    when 'set_probability' then jsonb_build_object('probability', private.whole_number(p_payload, 'probability', 0, 100))
+    when 'drop_deal' then '{}'
+    when 'add_deal' then private.read_added_deal(p_workspace, p_payload)
+    when 'add_people' then private.read_added_people(p_workspace, p_payload)
+    when 'set_rates' then jsonb_build_object('rates', private.stage_rates(p_workspace, p_payload -> 'rates'))
+  end;
+end
+$$;
+comment on function private.read_edit(uuid, text, jsonb) is 'The payload of an edit in the workspace''s own words, with its defaults; PC004 names what does not fit.';
+
+-- What counts of a scenario ----------------------------------------------------------------------------------------------
+
+create function private.scenario_deals(p_scenario uuid) returns uuid[]
+language sql stable set search_path = '' as $$
+  select array_agg(p.pipeline_project_id order by p.pipeline_project_id)
+  from private.scenario_chain(p_scenario) c
+  join public.pipeline_scenario_projects p on p.scenario_id = c.id
+  group by c.depth
+  order by c.depth
+  limit 1
+$$;
+comment on function private.scenario_deals(uuid) is 'The deals that a scenario is about: its own, else those of the nearest base that names any; null: all open ones.';
+
+create function private.scenario_plan(p_scenario uuid)
+returns table (place int, edit_id uuid, scenario_id uuid, kind text, pipeline_project_id uuid, payload jsonb, skipped text)
+language sql stable set search_path = '' as $$
+  with chain as (
+    -- Whoever promoted a scenario promoted its bases with it, as they were then.
+    select c.id, c.depth, s.workspace_id, max(s.promoted_at) over (order by c.depth) as promoted_at
+    from private.scenario_chain(p_scenario) c
+    join public.pipeline_scenarios s on s.id = c.id
+  ), edits as (
+    select row_number() over (order by c.depth desc, e.position)::int as place, e.*,
+      coalesce(e.kind not in ('add_people', 'set_rates') and e.created_at <= c.promoted_at, false) as written
+    from chain c
+    join public.pipeline_scenario_edits e on e.workspace_id = c.workspace_id and e.scenario_id = c.id
+  ), judged as (
+    select e.*, p.id is null or p.deleted_at is not null as is_gone, s.kind as deal_kind,
+      bool_or(e.kind = 'drop_deal' and not e.written) over (
+        partition by e.pipeline_project_id order by e.place rows between unbounded preceding and 1 preceding) as was_dropped
+    from edits e
+    left join public.pipeline_projects p on p.workspace_id = e.workspace_id and p.id = e.pipeline_project_id
+    left join public.pipeline_stages s on s.workspace_id = p.workspace_id and s.key = p.stage_key
+  )
+  select j.place, j.id, j.scenario_id, j.kind, j.pipeline_project_id, j.payload,
+    case
+      when j.written then 'already_promoted'
+      when j.kind = 'add_deal' and private.stage_key(j.workspace_id, j.payload ->> 'stage_key') is null then 'unknown_stage'
+      when j.pipeline_project_id is null then null
+      when j.is_gone then 'deal_deleted'
+      when j.pipeline_project_id <> all (n.deals) then 'not_in_scenario'
+      when j.was_dropped then 'deal_dropped'
+      when j.deal_kind = 'lost' then 'deal_lost'
+      when j.deal_kind = 'on_hold' then 'deal_on_hold'
+      when j.deal_kind = 'won' and j.kind in ('shift_close', 'set_probability') then 'deal_won'
+    end
+  from judged j
+  cross join (select private.scenario_deals(p_scenario)) n (deals)
+  order by j.place
+$$;
+comment on function private.scenario_plan(uuid) is
+  'The edits of a scenario in the order in which they count, those of its bases first. skipped says why one does not count: the deal is gone, closed or dropped before, or the edit has been promoted.';
+
+-- Writing ----------------------------------------------------------------------------------------------------------------
+
+create function private.settle_scenario_edit() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  v_deals uuid[];
+begin
+  -- One after the other, so that two people do not take the same position.
+  perform from public.pipeline_scenarios s where s.workspace_id = new.workspace_id and s.id = new.scenario_id for update;
+  if new.position is null then
+    select coalesce(max(e.position), 0) + 1 into new.position from public.pipeline_scenario_edits e
+    where e.workspace_id = new.workspace_id and e.scenario_id = new.scenario_id;
+  end if;
+  if tg_op = 'INSERT' and (select count(*) from public.pipeline_scenario_edits e where e.workspace_id = new.workspace_id and e.scenario_id = new.scenario_id) >= 1000 then
+    raise exception 'A scenario has 1,000 edits at most.' using errcode = 'PC004', hint = 'Promote it, or begin another one on top of it.';
+  end if;
+  new.payload := private.read_edit(new.workspace_id, new.kind, new.payload);
+  if (new.pipeline_project_id is null) <> (new.kind in ('add_deal', 'add_people', 'set_rates')) then
+    raise exception 'An edit of the kind % %.', new.kind,
+      case when new.pipeline_project_id is null then 'names the deal that it changes' else 'is about no deal that is there' end
+      using errcode = 'PC004', hint = 'pipeline_project_id';
+  elsif new.pipeline_project_id is null then
+    return new;
+  end if;
+  if not exists (select from public.pipeline_projects p where p.workspace_id = new.workspace_id and p.id = new.pipeline_project_id and p.deleted_at is null) then
+    raise exception 'There is no deal % in this workspace.', new.pipeline_project_id using errcode = 'PC001', hint = 'pipeline_project_id';
+  end if;
+  v_deals := private.scenario_deals(new.scenario_id);
+  if new.pipeline_project_id <> all (v_deals) then
+    raise exception 'This scenario is not about the deal %.', new.pipeline_project_id using errcode = 'PC004', hint = 'Add it to pipeline_scenario_projects first.';
+  elsif exists (
+    select from private.scenario_plan(new.scenario_id) e
+    join public.pipeline_scenario_edits d on d.id = e.edit_id
+    where e.kind = 'drop_deal' and e.skipped is null and e.pipeline_project_id = new.pipeline_project_id and e.edit_id <> new.id
+      and (e.scenario_id <> new.scenario_id or d.position < new.position)
+  ) then
+    raise exception 'An earlier edit drops the deal %.', new.pipeline_project_id using errcode = 'PC004', hint = 'Remove that edit first.';
+  end if;
+  return new;
+end
+$$;
+
+create trigger settle_scenario_edit before insert or update of workspace_id, scenario_id, position, kind, pipeline_project_id, payload
+  on public.pipeline_scenario_edits for each row execute function private.settle_scenario_edit();
+
+create function private.keep_closed_scenario() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  v_status text;
+begin
+  select s.status into v_status from public.pipeline_scenarios s
+  where s.id = any (case tg_op when 'INSERT' then array[new.scenario_id] when 'DELETE' then array[old.scenario_id] else array[old.scenario_id, new.scenario_id] end)
+    and s.status in ('archived', 'promoted')
+  limit 1;
+  if v_status is not null then
+    raise exception 'This scenario is % and stays as it is.', v_status using errcode = 'PC008',
+      hint = case v_status when 'archived' then 'Activate it, or change a copy of it.' else 'Change a copy of it.' end;
+  end if;
+  return case tg_op when 'DELETE' then old else new end;
+end
+$$;
+
+create function private.touch_scenarios() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  update public.pipeline_scenarios s set updated_at = now()
+  where (s.workspace_id, s.id) in (select t.workspace_id, t.scenario_id from touched t);
+  return null;
+end
+$$;
+comment on function private.touch_scenarios() is 'A scenario whose edits or deals change is another version of it.';
+
+do $$
+declare
+  part text;
+begin
+  foreach part in array array['pipeline_scenario_projects', 'pipeline_scenario_edits'] loop
+    -- What goes with a deleted deal or scenario goes anyhow.
+    execute format('create trigger keep_closed_scenario before insert or update or delete on public.%I
+      for each row when (pg_trigger_depth() = 0) execute function private.keep_closed_scenario()', part);
+    execute format('create trigger touch_scenarios_of_new after insert on public.%I referencing new table as touched
+      for each statement execute function private.touch_scenarios()', part);
+    execute format('create trigger touch_scenarios_of_changed after update on public.%I referencing new table as touched
+      for each statement execute function private.touch_scenarios()', part);
+    execute format('create trigger touch_scenarios_of_gone after delete on public.%I referencing old table as touched
+      for each statement execute function private.touch_scenarios()', part);
+  end loop;
+end
+$$;
+
+create function private.settle_scenario() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  v_promoting constant boolean := current_setting('pipeline_crm.promoting', true) = new.id::text;
+begin
+  if tg_op = 'INSERT' and new.status not in ('draft', 'active') then
+    raise exception 'A new scenario is a draft or active.' using errcode = 'PC004', hint = 'status';
+  elsif tg_op = 'UPDATE' then
+    if old.status = 'promoted' and (new.name, new.description, new.status, new.conversion_rates, new.template_key, new.confidence_threshold,
+        new.forecast_months, new.base_scenario_id, new.seed, new.promoted_at)
+      is distinct from (old.name, old.description, old.status, old.conversion_rates, old.template_key, old.confidence_threshold,
+        old.forecast_months, old.base_scenario_id, old.seed, old.promoted_at) then
+      raise exception 'This scenario is promoted and stays as it is.' using errcode = 'PC008', hint = 'Change a copy of it.';
+    elsif new.status = 'promoted' and old.status <> 'promoted' and not coalesce(v_promoting, false) then
+      raise exception 'A scenario is promoted by promote_scenario, which writes it to its deals.' using errcode = 'PC008', hint = 'status';
+    end if;
+  end if;
+  if not coalesce(v_promoting, false) then
+    new.promoted_by := case when tg_op = 'UPDATE' and (new.promoted_by is not null or pg_trigger_depth() = 1) then old.promoted_by end;
+  end if;
+  if tg_op = 'INSERT' or new.conversion_rates is distinct from old.conversion_rates then
+    new.conversion_rates := private.stage_rates(new.workspace_id, new.conversion_rates);
+  end if;
+  if new.template_key is not null and (tg_op = 'INSERT' or new.template_key is distinct from old.template_key)
+    and private.template_rates(new.workspace_id, new.template_key) is null then
+    raise exception 'There is no template "%".', new.template_key using errcode = 'PC004', hint = 'template_key';
+  end if;
+  return new;
+end
+$$;
+comment on function private.settle_scenario() is 'Rates in the workspace''s own stages, a template that exists, and a promoted scenario that stays as it was.';
+
+create trigger settle_scenario before insert or update on public.pipeline_scenarios
+  for each row execute function private.settle_scenario();
+
+revoke execute on function private.edit_fields(text), private.whole_number(jsonb, text, int, int), private.refuse_broken_rules(regclass, anyelement),
+  private.added_demand(uuid, jsonb), private.read_added_deal(uuid, jsonb), private.read_added_people(uuid, jsonb), private.read_edit(uuid, text, jsonb),
+  private.scenario_deals(uuid), private.scenario_plan(uuid), private.settle_scenario_edit(), private.keep_closed_scenario(), private.touch_scenarios(),
+  private.settle_scenario()
+  from public, anon, authenticated, service_role;
+grant execute on function private.edit_fields(text), private.whole_number(jsonb, text, int, int), private.refuse_broken_rules(regclass, anyelement),
+  private.added_demand(uuid, jsonb), private.read_added_deal(uuid, jsonb), private.read_added_people(uuid, jsonb), private.read_edit(uuid, text, jsonb),
+  private.scenario_deals(uuid), private.scenario_plan(uuid)
+  to authenticated, service_role;

@@ -1,0 +1,103 @@
+import postgres from "postgres";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bench } from "../support/bench.ts";
+import { newWorld } from "../support/world.ts";
+
+/** Two people at once: the second waits for the first, and finds what the first has done. */
+
+const open = () => postgres(bench().dbUrl, { max: 1, onnotice: () => {} });
+const [first, second, reader] = [open(), open(), open()];
+let workspaceId = "";
+let personId = "";
+
+beforeAll(async () => {
+  const world = await newWorld();
+  workspaceId = world.workspaceId;
+  personId = (await world.people.owner.auth.getUser()).data.user?.id ?? "";
+});
+afterAll(() => Promise.all([first, second, reader].map((sql) => sql.end())));
+
+/** As a signed-in person's call reaches the database. */
+async function asPerson(sql: postgres.TransactionSql): Promise<void> {
+  const claims = JSON.stringify({ sub: personId, role: "authenticated" });
+  await sql`select set_config('request.jwt.claims', ${claims}, true), set_config('role', 'authenticated', true)`;
+}
+
+/** What the second does while the first has done its part and not yet committed. */
+async function together(call: (sql: postgres.TransactionSql, who: "one" | "two") => Promise<unknown>): Promise<void> {
+  const [{ pid } = { pid: 0 }] = await second<{ pid: number }[]>`select pg_backend_pid() as pid`;
+  let other: Promise<unknown> = Promise.resolve();
+  await first.begin(async (sql) => {
+    await asPerson(sql);
+    await call(sql, "one");
+    let done = false;
+    other = second.begin(async (its) => {
+      await asPerson(its);
+      await call(its, "two");
+    });
+    const end = () => {
+      done = true;
+    };
+    other.then(end, end);
+    // Until it waits for a lock; without one it is done at once.
+    while (!done) {
+      const [state] = await reader<{ waits: boolean }[]>`
+        select wait_event_type = 'Lock' as waits from pg_stat_activity where pid = ${pid}`;
+      if (state?.waits) break;
+    }
+  });
+  await other;
+}
+
+async function deal(name: string): Promise<string> {
+  const [made] = await reader<{ id: string }[]>`
+    insert into public.pipeline_projects (workspace_id, name, board_position, created_by)
+    values (${workspaceId}, ${name}, ${name === "anchor" ? 1 : 2}, ${personId}) returning id`;
+  return made?.id ?? "";
+}
+
+describe("two people at once", () => {
+  test("drop cards behind the same one: each gets a place of its own", async () => {
+    const anchor = await deal("anchor");
+    const cards = { one: await deal("one"), two: await deal("two") };
+    await together((sql, who) => sql`select public.place_deal(${cards[who]}, ${anchor})`);
+    const column = await reader<{ name: string; board_position: number }[]>`
+      select name, board_position from public.pipeline_projects where workspace_id = ${workspaceId} order by board_position`;
+    expect(column.map(({ name }) => name)).toEqual(["anchor", "two", "one"]);
+    expect(new Set(column.map(({ board_position }) => board_position)).size).toBe(3);
+  });
+
+  test("edit one scenario: both edits are kept, one after the other", async () => {
+    const [scenario] = await reader<{ id: string }[]>`
+      insert into public.pipeline_scenarios (workspace_id, name, created_by)
+      values (${workspaceId}, 'Shared', ${personId}) returning id`;
+    const share = { one: 0.1, two: 0.2 };
+    await together(
+      (sql, who) =>
+        sql`select public.add_scenario_edit(${scenario?.id ?? ""}, 'set_rates', null, ${sql.json({ rates: { lead: share[who] } })})`,
+    );
+    const edits = await reader<{ position: number; rate: string }[]>`
+      select position, payload -> 'rates' ->> 'lead' as rate from public.pipeline_scenario_edits
+       where scenario_id = ${scenario?.id ?? ""} order by position`;
+    expect(edits.map(({ position, rate }) => [position, rate])).toEqual([
+      [1, "0.1"],
+      [2, "0.2"],
+    ]);
+  });
+
+  test("promote one scenario: it is written once", async () => {
+    const id = await deal("promoted");
+    const [scenario] = await reader<{ id: string }[]>`
+      insert into public.pipeline_scenarios (workspace_id, name, created_by)
+      values (${workspaceId}, 'Once', ${personId}) returning id`;
+    await reader`update public.pipeline_projects set expected_close_date = '2027-01-01' where id = ${id}`;
+    await reader`
+      insert into public.pipeline_scenario_edits (workspace_id, scenario_id, kind, pipeline_project_id, payload)
+      values (${workspaceId}, ${scenario?.id ?? ""}, 'shift_close', ${id}, '{"days": 10}')`;
+    const refused = together((sql) => sql`select public.promote_scenario(${scenario?.id ?? ""})`);
+    await expect(refused).rejects.toMatchObject({ code: "PC008" });
+    const [now] = await reader<{ day: string }[]>`
+      select expected_close_date::text as day from public.pipeline_projects where id = ${id}`;
+    expect(now?.day).toBe("2027-01-11");
+  });
+});

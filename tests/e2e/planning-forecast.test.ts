@@ -1,0 +1,327 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
+import { type Answer, addDeals, askForecast } from "../support/forecast.ts";
+import { newWorld, openSql, type World } from "../support/world.ts";
+
+const sql = openSql();
+afterAll(() => sql.end());
+
+const AS_OF = "2026-11-02";
+const forecast = (world: World, body: object = {}, who: "owner" | "member" | "viewer" = "member") =>
+  askForecast(world.people[who], "forecast", { workspace_id: world.workspaceId, as_of: AS_OF, ...body });
+
+async function runsOf({ workspaceId }: World): Promise<number> {
+  const [row] = await sql`select count(*)::int as n from pipeline_forecast_runs where workspace_id = ${workspaceId}`;
+  return row?.n ?? -1;
+}
+
+interface Period {
+  period: string;
+  closed: number;
+  commit: number;
+  best: number;
+  weighted: number;
+  p10: number;
+  p50: number;
+  p90: number;
+  mean: number;
+  naive: number;
+}
+const period = ({ body }: Answer, label: string) => (body.periods as Period[]).find((one) => one.period === label);
+
+describe("the forecast of a few deals", () => {
+  let world: World;
+  let ids: string[];
+  beforeAll(async () => {
+    world = await newWorld();
+    ids = await addDeals(world, [
+      { name: "Likely", stage_key: "proposal", estimated_value: 100_000, expected_close_date: "2026-12-15" },
+      {
+        name: "Surer",
+        stage_key: "negotiation",
+        probability: 75,
+        estimated_value: 50_000,
+        expected_close_date: "2027-01-20",
+      },
+      { name: "Won", stage_key: "won", estimated_value: 20_000, actual_close_date: "2026-11-01" },
+      { name: "Lost", stage_key: "lost", estimated_value: 999_000, actual_close_date: "2026-11-01" },
+      { name: "Waiting", stage_key: "on_hold", estimated_value: 888_000, expected_close_date: "2026-12-01" },
+      { name: "Bare", stage_key: "lead" },
+      { name: "Late", stage_key: "lead", estimated_value: 1_000, expected_close_date: "2026-10-01" },
+    ]);
+  });
+
+  test("is what can be reckoned by hand", async () => {
+    const answer = await forecast(world);
+    expect(answer.status).toBe(200);
+    expect(answer.body).toMatchObject({ status: "completed", as_of: AS_OF, currency: "USD", grain: "month", deals: 5 });
+    expect(answer.body.periods).toHaveLength(12);
+    // Closed 20,000; the late lead of 1,000 at 10 % counts now.
+    expect(period(answer, "2026-11")).toMatchObject({ closed: 20_000, commit: 20_000, best: 21_000, weighted: 20_100 });
+    // 100,000 × 60 %: below the commit line of 70 %. Won in six of ten futures, so P50 and P90 are all of it.
+    expect(period(answer, "2026-12")).toMatchObject({ commit: 0, best: 100_000, weighted: 60_000, naive: 60_000 });
+    expect(period(answer, "2026-12")).toMatchObject({ p10: 0, p50: 100_000, p90: 100_000 });
+    // 50,000 × 75 %, as somebody wrote; the stage by itself would say 80 %.
+    expect(period(answer, "2027-01")).toMatchObject({ commit: 50_000, weighted: 37_500, naive: 40_000, p50: 50_000 });
+    // The mean of 10,000 draws lies within four standard errors: 100,000 × √(0.24 / 10,000) × 4.
+    expect(Math.abs((period(answer, "2026-12")?.mean ?? 0) - 60_000)).toBeLessThan(1_960);
+    expect(answer.body.total).toMatchObject({ closed: 20_000, commit: 70_000, best: 171_000, weighted: 117_600 });
+    expect(answer.body.undated).toEqual({ deals: 1, value: 0, not_drawn: 1 });
+    expect(answer.body.overdue).toEqual({ deals: 1, value: 1_000 });
+    expect(answer.body.unvalued).toBe(1);
+    expect(answer.body.drivers[0]).toMatchObject({ pipeline_project_id: ids[0], name: "Likely" });
+    expect(answer.body.rates).toContainEqual({
+      stage: "proposal",
+      rate: 0.6,
+      source: "stage",
+      n: null,
+      low: null,
+      high: null,
+    });
+  });
+
+  test("is kept, and the same question gets the same answer without being reckoned again", async () => {
+    const first = await forecast(world);
+    const count = await runsOf(world);
+    const again = await forecast(world, {}, "viewer");
+    expect(again.body).toEqual({ ...first.body, reused: true });
+    expect(await runsOf(world)).toBe(count);
+    const { data } = await world.people.viewer.rpc("forecast_result", { run_id: first.body.run_id });
+    expect(data).toMatchObject({ total: first.body.total });
+  });
+
+  test("comes out the same to the digit when it is reckoned anew, and otherwise with another seed", async () => {
+    const first = await forecast(world, { runs: 5_000 });
+    await sql`delete from pipeline_forecast_runs where workspace_id = ${world.workspaceId}`;
+    const anew = await forecast(world, { runs: 5_000 });
+    expect(anew.body.run_id).not.toBe(first.body.run_id);
+    expect({ ...anew.body, run_id: "" }).toEqual({ ...first.body, run_id: "", reused: false });
+    const other = await forecast(world, { runs: 5_000, seed: 7 });
+    expect(other.body.seed).toBe(7);
+    expect(other.body.total.mean).not.toBe(first.body.total.mean);
+  });
+
+  test("is reckoned again when a deal or the engine has changed", async () => {
+    const first = await forecast(world, { seed: 11 });
+    await sql`update pipeline_forecast_runs set engine_version = 0 where id = ${first.body.run_id}`;
+    const newer = await forecast(world, { seed: 11 });
+    expect([newer.body.reused, newer.body.run_id === first.body.run_id]).toEqual([false, false]);
+    const { people } = world;
+    await people.member
+      .from("pipeline_projects")
+      .update({ estimated_value: 110_000 })
+      .eq("id", ids[0] ?? "");
+    const changed = await forecast(world, { seed: 11 });
+    await people.member
+      .from("pipeline_projects")
+      .update({ estimated_value: 100_000 })
+      .eq("id", ids[0] ?? "");
+    expect(changed.body.inputs_hash).not.toBe(first.body.inputs_hash);
+    expect(period(changed, "2026-12")?.best).toBe(110_000);
+  });
+
+  test("honours months, weeks, a threshold, named deals and rates of its own", async () => {
+    const few = await forecast(world, { periods: 2, confidence_threshold: 0.7 });
+    expect(few.body.periods.map((one: Period) => one.period)).toEqual(["2026-11", "2026-12"]);
+    expect(period(few, "2026-12")?.best).toBe(0);
+    const weeks = await forecast(world, { grain: "week", periods: 8 });
+    expect(period(weeks, "2026-12-14")?.best).toBe(100_000);
+    const named = await forecast(world, { pipeline_project_ids: [ids[1]] });
+    expect(named.body.total.best).toBe(50_000);
+    const rates = await forecast(world, { conversion_rates: { Proposal: 0.2 } });
+    expect(period(rates, "2026-12")?.weighted).toBe(20_000);
+  });
+});
+
+describe("what cannot be forecast", () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await newWorld();
+    await addDeals(world, [
+      { name: "Dollars", stage_key: "proposal", estimated_value: 1_000, expected_close_date: "2026-12-01" },
+      {
+        name: "Euros",
+        stage_key: "proposal",
+        estimated_value: 1_000,
+        currency: "EUR",
+        expected_close_date: "2026-12-01",
+      },
+    ]);
+  });
+
+  test("is refused with a sentence, and leaves nothing behind", async () => {
+    const rated = { exchange_rates: { EUR: 1 } };
+    const refusals: [object, number, string, RegExp][] = [
+      [{}, 422, "invalid_input", /Give a rate for EUR/],
+      [{ periods: 0 }, 422, "invalid_input", /periods/],
+      [{ periods: 61 }, 422, "invalid_input", /1 to 60 months/],
+      [{ conversion_rates: { proposal: 1.2 } }, 422, "invalid_input", /conversion_rates.proposal/],
+      [{ ...rated, conversion_rates: { handshake: 0.5 } }, 422, "invalid_input", /no stage "handshake"/],
+      [{ as_of: "2026-02-30" }, 422, "invalid_input", /as_of/],
+      [{ runs: 0 }, 422, "invalid_input", /runs/],
+      [{ runs: 100_000 }, 422, "too_many_runs", /at most 50,000 runs/],
+      [{ pipeline_project_ids: ["00000000-0000-4000-8000-000000000001"] }, 404, "not_found", /no deal/],
+      [{ scenario_id: "00000000-0000-4000-8000-000000000001" }, 404, "not_found", /no such scenario/],
+      [{ weeks: 4 }, 422, "invalid_input", /weeks/],
+    ];
+    for (const [body, status, code, words] of refusals) {
+      const answer = await forecast(world, body);
+      expect([answer.status, answer.body.code], JSON.stringify(body)).toEqual([status, code]);
+      expect(answer.body.detail).toMatch(words);
+    }
+    expect(await runsOf(world)).toBe(0);
+  });
+
+  test("becomes possible with a rate, of the request or of the workspace", async () => {
+    const given = await forecast(world, { exchange_rates: { EUR: 1.1 } });
+    expect(given.body.total.best).toBe(2_100);
+    const euros = await forecast(world, { currency: "EUR", exchange_rates: { USD: 0.5 } });
+    expect([euros.body.currency, euros.body.total.best]).toEqual(["EUR", 1_500]);
+    await world.people.owner
+      .from("planning_settings")
+      .update({ exchange_rates: { EUR: 2 } })
+      .eq("workspace_id", world.workspaceId);
+    expect((await forecast(world)).body.total.best).toBe(3_000);
+    // The workspace's rate, turned over.
+    expect((await forecast(world, { currency: "EUR" })).body.total.best).toBe(1_500);
+  });
+
+  test("is limited by role: a viewer asks for 10,000 runs, a member for 50,000, a stranger for none", async () => {
+    const rated = { exchange_rates: { EUR: 1 } };
+    expect((await forecast(world, { ...rated, runs: 10_000 }, "viewer")).status).toBe(200);
+    const many = await forecast(world, { ...rated, runs: 10_001 }, "viewer");
+    expect([many.status, many.body.code]).toEqual([403, "role_too_low"]);
+    const tooMany = await forecast(world, { ...rated, runs: 100_000 }, "viewer");
+    expect([tooMany.status, tooMany.body.code]).toEqual([422, "too_many_runs"]);
+    expect((await forecast(world, { ...rated, runs: 50_000 })).status).toBe(200);
+    const stranger = await newWorld();
+    const foreign = await askForecast(stranger.people.owner, "forecast", { workspace_id: world.workspaceId });
+    expect([foreign.status, foreign.body.code]).toEqual([404, "not_found"]);
+  });
+
+  test("of an empty pipeline is a row of zeros", async () => {
+    const empty = await newWorld();
+    const answer = await forecast(empty, { periods: 3 });
+    const zeros = { closed: 0, commit: 0, best: 0, weighted: 0, p10: 0, p50: 0, p90: 0, mean: 0, naive: 0 };
+    expect([answer.status, answer.body.total, answer.body.drivers]).toEqual([200, zeros, []]);
+    expect(answer.body.periods).toEqual(
+      ["2026-11", "2026-12", "2027-01"].map((label) => ({ period: label, ...zeros })),
+    );
+  });
+
+  test("more than thirty times a minute has to wait", async () => {
+    const busy = await newWorld();
+    await sql`insert into private.forecast_workspaces (workspace_id, next_at) values (${busy.workspaceId}, now() + interval '59 seconds')`;
+    const answer = await forecast(busy);
+    expect([answer.status, answer.body.code]).toEqual([429, "too_many_requests"]);
+  });
+});
+
+describe("a large forecast", () => {
+  const DEALS = 600;
+  // Thirty million draws: some seconds, so that there is something to watch and to stop.
+  const LARGE = { runs: 50_000, periods: 24 };
+  let world: World;
+  beforeAll(async () => {
+    world = await newWorld();
+    await addDeals(
+      world,
+      Array.from({ length: DEALS }, (_, n) => ({
+        name: `Deal ${n}`,
+        stage_key: "proposal",
+        estimated_value: 1_000 + n,
+        expected_close_date: "2027-03-01",
+      })),
+    );
+  });
+
+  const run = async (id: string) => {
+    const { data, error } = await world.people.viewer.from("pipeline_forecast_runs").select().eq("id", id).single();
+    if (error) throw error;
+    return data;
+  };
+
+  test("is begun at once, shows its progress to subscribers, and its result when it is done", async () => {
+    const { viewer } = world.people;
+    const seen: { status: string; progress: { done: number; total: number } }[] = [];
+    const ready = new Promise<void>((resolve) => {
+      viewer
+        .channel("forecasts")
+        .on(
+          "postgres_changes",
+          { event: "UPDATE", schema: "public", table: "pipeline_forecast_runs" },
+          ({ new: row }) => seen.push(row as (typeof seen)[number]),
+        )
+        .on("system", {}, (message) => message.extension === "postgres_changes" && resolve())
+        .subscribe();
+    });
+    await ready;
+    const begun = await forecast(world, LARGE);
+    expect([begun.status, begun.body.status]).toEqual([202, "queued"]);
+    const done = await eventually("the end of the forecast", async () => {
+      const row = await run(begun.body.run_id);
+      return row.status === "completed" ? row : null;
+    });
+    expect(done.progress).toEqual({ done: DEALS, total: DEALS, phase: "done" });
+    await eventually("the last change", async () => seen.find(({ status }) => status === "completed"));
+    const steps = seen.filter(({ status }) => status === "running").map(({ progress }) => progress.done);
+    expect(steps).toEqual([...steps].sort((a, b) => a - b));
+    const answer = await forecast(world, LARGE);
+    expect([answer.status, answer.body.reused, answer.body.total.best]).toEqual([200, true, 779_700]);
+    await viewer.removeAllChannels();
+  });
+
+  test("stops when it is cancelled, by who asked or an admin, and keeps nothing", async () => {
+    const { viewer, member } = world.people;
+    const begun = await forecast(world, { ...LARGE, seed: 1 });
+    const id: string = begun.body.run_id;
+    await eventually("its first progress", async () => {
+      const { progress } = await run(id);
+      return (progress as { done: number }).done > 0 ? true : null;
+    });
+    const refused = await viewer.rpc("cancel_forecast", { run_id: id });
+    expect(refused.error?.code).toBe("PC002");
+    const { data, error } = await member.rpc("cancel_forecast", { run_id: id });
+    expect([error, data?.status]).toEqual([null, "cancelled"]);
+    // The same question is a new calculation, and the old one does not come back to life.
+    const again = await forecast(world, { ...LARGE, seed: 1 });
+    expect(again.body.run_id).not.toBe(id);
+    await eventually("the end of the second", async () =>
+      (await run(again.body.run_id)).status === "completed" ? true : null,
+    );
+    expect((await run(id)).status).toBe("cancelled");
+    expect((await viewer.rpc("forecast_result", { run_id: id })).data).toBeNull();
+  });
+
+  test("that would be too large for a function says how to make it smaller", async () => {
+    const answer = await askForecast(world.people.member, "what-if", {
+      workspace_id: world.workspaceId,
+      as_of: AS_OF,
+      runs: 50_000,
+      conversion_scenarios: [1, 2, 3].map((n) => ({ name: `Case ${n}`, conversion_rates: { proposal: n / 10 } })),
+    });
+    expect([answer.status, answer.body.code]).toEqual([422, "too_many_runs"]);
+    expect(answer.body.detail).toMatch(/120 million draws.*60 million.*fewer runs/);
+  });
+
+  test("whose worker died is taken over, and fails for good when that one dies as well", async () => {
+    const begun = await forecast(world, { ...LARGE, seed: 2, wait: false });
+    const id: string = begun.body.run_id;
+    await eventually("the end", async () => ((await run(id)).status === "completed" ? true : null));
+    // As it would be found: in somebody's hands whose lease is out.
+    const dead = async (attempts: number) => {
+      await sql`delete from pipeline_forecast_results where run_id = ${id}`;
+      await sql`update pipeline_forecast_runs set status = 'running', finished_at = null where id = ${id}`;
+      await sql`update private.forecast_state set attempts = ${attempts}, dispatched_at = null, lease_expires_at = now() - interval '1 second' where run_id = ${id}`;
+      await sql`select private.forecast_sweep()`;
+    };
+    await dead(1);
+    await eventually("the second worker", async () => ((await run(id)).status === "completed" ? true : null));
+    await dead(2);
+    const failed = await eventually("the end of patience", async () => {
+      const row = await run(id);
+      return row.status === "failed" ? row : null;
+    });
+    expect(failed.error_code).toBe("stopped_unexpectedly");
+  });
+});
