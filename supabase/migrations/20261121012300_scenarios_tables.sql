@@ -116,7 +116,7 @@ $$;
 -- The chain of bases -----------------------------------------------------------------------------------------------------
 
 create function private.scenario_chain(p_scenario uuid) returns table (id uuid, depth int)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' rows 2 as $$
   with recursive chain as (
     select s.id, s.workspace_id, s.base_scenario_id, 1 as depth from public.pipeline_scenarios s where s.id = p_scenario
     union all

@@ -160,36 +160,55 @@ comment on function private.read_edit(uuid, text, jsonb) is 'The payload of an e
 
 -- What counts of a scenario ----------------------------------------------------------------------------------------------
 
+create function private.scenario_parts(p_scenario uuid) returns table (id uuid, workspace_id uuid, depth int, promoted_at timestamptz)
+language sql stable set search_path = '' rows 2 as $$
+  -- Whoever promoted a scenario promoted its bases with it, as they were then.
+  select c.id, s.workspace_id, c.depth, max(s.promoted_at) over (order by c.depth)
+  from private.scenario_chain(p_scenario) c
+  join public.pipeline_scenarios s on s.id = c.id
+$$;
+comment on function private.scenario_parts(uuid) is 'The chain of a scenario, each part with the moment until which its edits have been promoted.';
+
+create function private.scenario_of_deals(p_scenario uuid) returns uuid
+language sql stable set search_path = '' as $$
+  select c.id
+  from private.scenario_parts(p_scenario) c
+  -- One row is enough, of thousands.
+  cross join lateral (select from public.pipeline_scenario_projects p where p.workspace_id = c.workspace_id and p.scenario_id = c.id limit 1) named
+  order by c.depth
+  limit 1
+$$;
+comment on function private.scenario_of_deals(uuid) is 'The part of a scenario''s chain that names the deals: itself, else the nearest base; null: none does, so all open deals are meant.';
+
 create function private.scenario_deals(p_scenario uuid) returns uuid[]
 language sql stable set search_path = '' as $$
   select array_agg(p.pipeline_project_id order by p.pipeline_project_id)
-  from private.scenario_chain(p_scenario) c
-  join public.pipeline_scenario_projects p on p.scenario_id = c.id
-  group by c.depth
-  order by c.depth
-  limit 1
+  from public.pipeline_scenarios s
+  join public.pipeline_scenario_projects p on p.workspace_id = s.workspace_id and p.scenario_id = s.id
+  where s.id = private.scenario_of_deals(p_scenario)
 $$;
 comment on function private.scenario_deals(uuid) is 'The deals that a scenario is about: its own, else those of the nearest base that names any; null: all open ones.';
 
 create function private.scenario_plan(p_scenario uuid)
 returns table (place int, edit_id uuid, scenario_id uuid, kind text, pipeline_project_id uuid, payload jsonb, skipped text)
-language sql stable set search_path = '' as $$
-  with chain as (
-    -- Whoever promoted a scenario promoted its bases with it, as they were then.
-    select c.id, c.depth, s.workspace_id, max(s.promoted_at) over (order by c.depth) as promoted_at
-    from private.scenario_chain(p_scenario) c
-    join public.pipeline_scenarios s on s.id = c.id
+language sql stable set search_path = '' rows 50 as $$
+  with about as materialized (
+    select private.scenario_of_deals(p_scenario) as id
   ), edits as (
     select row_number() over (order by c.depth desc, e.position)::int as place, e.*,
       coalesce(e.kind not in ('add_people', 'set_rates') and e.created_at <= c.promoted_at, false) as written
-    from chain c
+    from private.scenario_parts(p_scenario) c
     join public.pipeline_scenario_edits e on e.workspace_id = c.workspace_id and e.scenario_id = c.id
   ), judged as (
     select e.*, p.id is null or p.deleted_at is not null as is_gone, s.kind as deal_kind,
       bool_or(e.kind = 'drop_deal' and not e.written) over (
         partition by e.pipeline_project_id order by e.place rows between unbounded preceding and 1 preceding) as was_dropped
     from edits e
-    left join public.pipeline_projects p on p.workspace_id = e.workspace_id and p.id = e.pipeline_project_id
+    -- Deal by deal through their key: the planner would rather read all deals of the workspace.
+    left join lateral (
+      select d.id, d.workspace_id, d.stage_key, d.deleted_at from public.pipeline_projects d
+      where d.workspace_id = e.workspace_id and d.id = e.pipeline_project_id
+      offset 0) p on true
     left join public.pipeline_stages s on s.workspace_id = p.workspace_id and s.key = p.stage_key
   )
   select j.place, j.id, j.scenario_id, j.kind, j.pipeline_project_id, j.payload,
@@ -198,14 +217,16 @@ language sql stable set search_path = '' as $$
       when j.kind = 'add_deal' and private.stage_key(j.workspace_id, j.payload ->> 'stage_key') is null then 'unknown_stage'
       when j.pipeline_project_id is null then null
       when j.is_gone then 'deal_deleted'
-      when j.pipeline_project_id <> all (n.deals) then 'not_in_scenario'
+      when n.id is not null and not exists (
+        select from public.pipeline_scenario_projects m
+        where m.workspace_id = j.workspace_id and m.scenario_id = n.id and m.pipeline_project_id = j.pipeline_project_id) then 'not_in_scenario'
       when j.was_dropped then 'deal_dropped'
       when j.deal_kind = 'lost' then 'deal_lost'
       when j.deal_kind = 'on_hold' then 'deal_on_hold'
       when j.deal_kind = 'won' and j.kind in ('shift_close', 'set_probability') then 'deal_won'
     end
   from judged j
-  cross join (select private.scenario_deals(p_scenario)) n (deals)
+  cross join about n
   order by j.place
 $$;
 comment on function private.scenario_plan(uuid) is
@@ -216,7 +237,7 @@ comment on function private.scenario_plan(uuid) is
 create function private.settle_scenario_edit() returns trigger
 language plpgsql set search_path = '' as $$
 declare
-  v_deals uuid[];
+  v_part uuid;
 begin
   -- One after the other, so that two people do not take the same position.
   perform from public.pipeline_scenarios s where s.workspace_id = new.workspace_id and s.id = new.scenario_id for update;
@@ -238,14 +259,16 @@ begin
   if not exists (select from public.pipeline_projects p where p.workspace_id = new.workspace_id and p.id = new.pipeline_project_id and p.deleted_at is null) then
     raise exception 'There is no deal % in this workspace.', new.pipeline_project_id using errcode = 'PC001', hint = 'pipeline_project_id';
   end if;
-  v_deals := private.scenario_deals(new.scenario_id);
-  if new.pipeline_project_id <> all (v_deals) then
+  v_part := private.scenario_of_deals(new.scenario_id);
+  if v_part is not null and not exists (
+    select from public.pipeline_scenario_projects p
+    where p.workspace_id = new.workspace_id and p.scenario_id = v_part and p.pipeline_project_id = new.pipeline_project_id
+  ) then
     raise exception 'This scenario is not about the deal %.', new.pipeline_project_id using errcode = 'PC004', hint = 'Add it to pipeline_scenario_projects first.';
   elsif exists (
-    select from private.scenario_plan(new.scenario_id) e
-    join public.pipeline_scenario_edits d on d.id = e.edit_id
-    where e.kind = 'drop_deal' and e.skipped is null and e.pipeline_project_id = new.pipeline_project_id and e.edit_id <> new.id
-      and (e.scenario_id <> new.scenario_id or d.position < new.position)
+    select from private.scenario_parts(new.scenario_id) c
+    join public.pipeline_scenario_edits d on d.workspace_id = c.workspace_id and d.scenario_id = c.id and d.pipeline_project_id = new.pipeline_project_id
+    where d.kind = 'drop_deal' and d.id <> new.id and (c.depth > 1 or d.position < new.position) and (d.created_at <= c.promoted_at) is not true
   ) then
     raise exception 'An earlier edit drops the deal %.', new.pipeline_project_id using errcode = 'PC004', hint = 'Remove that edit first.';
   end if;
@@ -338,10 +361,10 @@ create trigger settle_scenario before insert or update on public.pipeline_scenar
 
 revoke execute on function private.edit_fields(text), private.whole_number(jsonb, text, int, int), private.refuse_broken_rules(regclass, anyelement),
   private.added_demand(uuid, jsonb), private.read_added_deal(uuid, jsonb), private.read_added_people(uuid, jsonb), private.read_edit(uuid, text, jsonb),
-  private.scenario_deals(uuid), private.scenario_plan(uuid), private.settle_scenario_edit(), private.keep_closed_scenario(), private.touch_scenarios(),
+  private.scenario_parts(uuid), private.scenario_of_deals(uuid), private.scenario_deals(uuid), private.scenario_plan(uuid), private.settle_scenario_edit(), private.keep_closed_scenario(), private.touch_scenarios(),
   private.settle_scenario()
   from public, anon, authenticated, service_role;
 grant execute on function private.edit_fields(text), private.whole_number(jsonb, text, int, int), private.refuse_broken_rules(regclass, anyelement),
   private.added_demand(uuid, jsonb), private.read_added_deal(uuid, jsonb), private.read_added_people(uuid, jsonb), private.read_edit(uuid, text, jsonb),
-  private.scenario_deals(uuid), private.scenario_plan(uuid)
+  private.scenario_parts(uuid), private.scenario_of_deals(uuid), private.scenario_deals(uuid), private.scenario_plan(uuid)
   to authenticated, service_role;

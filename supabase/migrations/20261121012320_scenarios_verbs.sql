@@ -171,7 +171,7 @@ comment on function public.archive_scenario(uuid) is 'Puts a scenario away: it c
 -- Why an edit that counts in the scenario cannot be written to a deal.
 create function private.promotion_plan(p_scenario uuid)
 returns table (place int, edit_id uuid, kind text, pipeline_project_id uuid, payload jsonb, skipped text)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' rows 50 as $$
   select e.place, e.edit_id, e.kind, e.pipeline_project_id, e.payload,
     case
       when e.skipped is not null then e.skipped
@@ -190,7 +190,7 @@ language sql stable set search_path = '' as $$
 $$;
 
 -- The edits of each deal taken together, so that it is written once.
-create function private.write_promotion(p_scenario uuid) returns void
+create function private.write_promotion(p_workspace uuid, p_scenario uuid) returns void
 language sql set search_path = '' as $$
   with wanted as (
     select e.pipeline_project_id as id,
@@ -205,7 +205,7 @@ language sql set search_path = '' as $$
     update public.pipeline_resource_demands d
     set start_date = d.start_date + w.start_days, end_date = d.end_date + w.start_days
     from wanted w
-    where d.pipeline_project_id = w.id and w.start_days <> 0
+    where d.workspace_id = p_workspace and d.pipeline_project_id = w.id and w.start_days <> 0
   )
   update public.pipeline_projects p
   set estimated_start_date = p.estimated_start_date + w.start_days,
@@ -214,7 +214,7 @@ language sql set search_path = '' as $$
     stage_key = case when not w.dropped then p.stage_key else (
       select s.key from public.pipeline_stages s where s.workspace_id = p.workspace_id and s.kind = 'on_hold' order by s.position, s.key limit 1) end
   from wanted w
-  where p.id = w.id
+  where p.workspace_id = p_workspace and p.id = w.id
 $$;
 
 create function public.promote_scenario(scenario_id uuid, expected_updated_at timestamptz default null) returns jsonb
@@ -236,7 +236,7 @@ begin
   select coalesce(jsonb_agg(jsonb_build_object('edit_id', e.edit_id, 'kind', e.kind, 'pipeline_project_id', e.pipeline_project_id,
     'payload', e.payload, 'reason', e.skipped) order by e.place), '[]') into v_edits
   from private.promotion_plan(v_scenario.id) e;
-  perform private.write_promotion(v_scenario.id);
+  perform private.write_promotion(v_scenario.workspace_id, v_scenario.id);
   for v_added in
     select a.place, a.edit -> 'payload' as payload from jsonb_array_elements(v_edits) with ordinality a (edit, place)
     where a.edit ->> 'kind' = 'add_deal' and a.edit ->> 'reason' is null
@@ -257,12 +257,12 @@ $$;
 comment on function public.promote_scenario(uuid, timestamptz) is
   'Writes a scenario to its deals, once, all or nothing (admins): days and probabilities are changed, dropped deals go on hold, added ones are created. What cannot be written is listed as skipped, with the reason.';
 
-revoke execute on function private.scenario_to_edit(uuid), private.set_scenario_status(uuid, text), private.promotion_plan(uuid), private.write_promotion(uuid),
+revoke execute on function private.scenario_to_edit(uuid), private.set_scenario_status(uuid, text), private.promotion_plan(uuid), private.write_promotion(uuid, uuid),
   public.create_scenario_from_pipeline(uuid, text, uuid[], jsonb, text), public.copy_scenario(uuid, text, boolean),
   public.add_scenario_edit(uuid, text, uuid, jsonb), public.remove_scenario_edit(uuid), public.scenario_plan(uuid), public.activate_scenario(uuid),
   public.archive_scenario(uuid), public.promote_scenario(uuid, timestamptz)
   from public, anon, authenticated, service_role;
-grant execute on function private.scenario_to_edit(uuid), private.set_scenario_status(uuid, text), private.promotion_plan(uuid), private.write_promotion(uuid),
+grant execute on function private.scenario_to_edit(uuid), private.set_scenario_status(uuid, text), private.promotion_plan(uuid), private.write_promotion(uuid, uuid),
   public.create_scenario_from_pipeline(uuid, text, uuid[], jsonb, text), public.copy_scenario(uuid, text, boolean),
   public.add_scenario_edit(uuid, text, uuid, jsonb), public.remove_scenario_edit(uuid), public.scenario_plan(uuid), public.activate_scenario(uuid),
   public.archive_scenario(uuid), public.promote_scenario(uuid, timestamptz)
