@@ -183,7 +183,7 @@ select r.workspace_id, r.deal_id, r.name, r.stage_key, r.owner_id, r.owner_label
 from (
   select d.*,
     coalesce(d.expected_close_date < t.today, false) as overdue,
-    coalesce(extract(epoch from now() - d.entered_stage_at) / 86400 > u.p75_days, false) as old_in_stage,
+    coalesce(d.entered_stage_at < now() - u.p75_days * interval '1 day', false) as old_in_stage,
     d.slips >= 2 as slipped_twice,
     coalesce(d.last_activity_at < now() - interval '30 days', true) as quiet,
     coalesce(v.score < 50, false) as hard_to_staff
@@ -196,7 +196,8 @@ from (
 cross join lateral (
   select 30 * r.overdue::int + 25 * r.old_in_stage::int + 20 * r.slipped_twice::int + 15 * r.quiet::int + 10 * r.hard_to_staff::int as score
 ) s
-where s.score > 0;
+-- In place of score > 0: the first that is true ends the look at a deal.
+where r.overdue or r.old_in_stage or r.slipped_twice or r.quiet or r.hard_to_staff;
 comment on view public.pipeline_top_risks is 'Open deals that something speaks against, with what. Order by exposure, within one currency, for the top.';
 comment on column public.pipeline_top_risks.overdue is 'Its expected close has passed: 30 points.';
 comment on column public.pipeline_top_risks.old_in_stage is 'In its stage for longer than three of four deals in the last twelve months: 25.';
