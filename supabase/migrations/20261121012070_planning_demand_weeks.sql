@@ -45,11 +45,11 @@ comment on function private.work_end(date, int) is 'The last day of work of so m
 create function private.demand_spans(p_workspace uuid, p_deals uuid[] default null, p_threshold numeric default null)
 returns table (
   demand_id uuid, pipeline_project_id uuid, skill_key text, category text, level text, first_day date, last_day date,
-  people double precision, rate double precision, firm boolean, is_critical boolean, priority int
+  people double precision, rate double precision, is_critical boolean
 )
 language sql stable set search_path = '' rows 5000 as $$
   select d.id, p.id, d.skill_key, d.skill_category, d.level, n.first_day, n.last_day,
-    d.required_count * d.allocation_percentage / 100.0, r.rate, r.kind = 'won', d.is_critical, d.priority
+    d.required_count * d.allocation_percentage / 100.0, r.rate, d.is_critical
   from public.pipeline_resource_demands d
   join public.pipeline_projects p on p.workspace_id = d.workspace_id and p.id = d.pipeline_project_id
   join private.deal_rates(p_workspace, p_deals) r on r.pipeline_project_id = p.id
@@ -67,8 +67,8 @@ create function private.demand_hours(
   p_workspace uuid, p_from date, p_weeks int, p_deals uuid[] default null, p_threshold numeric default null
 )
 returns table (
-  demand_id uuid, pipeline_project_id uuid, skill_key text, category text, level text, is_critical boolean, priority int,
-  first_day date, rate double precision, week date, hours double precision, unstaffed double precision
+  demand_id uuid, pipeline_project_id uuid, skill_key text, category text, level text, is_critical boolean,
+  rate double precision, week date, hours double precision, unstaffed double precision
 )
 language sql stable set search_path = '' set enable_mergejoin = off set jit = off rows 50000 as $$
   with total as materialized (
@@ -90,7 +90,7 @@ language sql stable set search_path = '' set enable_mergejoin = off set jit = of
     cross join lateral generate_series(s.a / 7, s.b / 7) w (n)
     offset 0
   )
-  select a.demand_id, a.pipeline_project_id, a.skill_key, a.category, a.level, a.is_critical, a.priority, a.first_day, a.rate, a.week,
+  select a.demand_id, a.pipeline_project_id, a.skill_key, a.category, a.level, a.is_critical, a.rate, a.week,
     a.hours, greatest(a.hours - coalesce(g.hours, 0), 0)
   from asked a
   left join private.staffed_weeks(p_workspace, p_from, p_weeks) g on g.demand_id = a.demand_id and g.week = a.week
