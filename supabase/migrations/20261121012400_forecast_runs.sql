@@ -43,11 +43,11 @@ create trigger set_updated_at before update on public.pipeline_forecast_runs
 create table public.pipeline_forecast_results (
   run_id uuid primary key,
   workspace_id uuid not null references public.workspaces (id) on delete cascade,
-  result jsonb not null check (octet_length(result::text) <= 1048576),
+  result jsonb not null check (octet_length(result::text) <= 4194304),
   created_at timestamptz not null default now(),
   foreign key (workspace_id, run_id) references public.pipeline_forecast_runs (workspace_id, id) on delete cascade
 );
-comment on table public.pipeline_forecast_results is 'What a completed forecast answered, at most 1 MiB. Read only for clients.';
+comment on table public.pipeline_forecast_results is 'What a completed forecast answered, at most 4 MiB. Read only for clients.';
 create index pipeline_forecast_results_workspace_idx on public.pipeline_forecast_results (workspace_id, run_id);
 
 select private.apply_engine_rules('public.pipeline_forecast_runs', 'forecasts');

@@ -325,3 +325,32 @@ describe("a large forecast", () => {
     expect(failed.error_code).toBe("stopped_unexpectedly");
   });
 });
+
+describe("the daily forecast", () => {
+  test("is made by itself, once a day, and kept month by month", async () => {
+    const world = await newWorld();
+    await addDeals(world, [
+      { name: "Soon", stage_key: "negotiation", estimated_value: 5_000, expected_close_date: "2099-01-01" },
+    ]);
+    await sql`select private.forecast_daily()`;
+    const points = await eventually("the points of the day", async () => {
+      const { data } = await world.people.viewer
+        .from("pipeline_forecast_points")
+        .select("period_start, currency, best, p50")
+        .eq("workspace_id", world.workspaceId)
+        .order("period_start");
+      return data?.length ? data : null;
+    });
+    // The deal is far away: twelve months of nothing.
+    expect(points).toHaveLength(12);
+    expect(new Set(points.map(({ best, p50 }) => `${best} ${p50}`))).toEqual(new Set(["0 0"]));
+    await sql`update private.forecast_workspaces set daily_called_at = null where workspace_id = ${world.workspaceId}`;
+    const due = await sql`select from private.forecast_daily_due(now(), 10000) d where d = ${world.workspaceId}`;
+    expect(due).toHaveLength(0);
+    const { data } = await world.people.viewer
+      .from("pipeline_forecast_runs")
+      .select("kind, status, requested_by")
+      .eq("workspace_id", world.workspaceId);
+    expect(data).toEqual([{ kind: "daily", status: "completed", requested_by: null }]);
+  });
+});

@@ -85,6 +85,15 @@ describe("walls between the rooms", () => {
     ).toEqual([]);
   });
 
+  it("the shell of the forecasts knows its arithmetic and the database, and no CRM", () => {
+    const shell = within("_shared/forecast/").filter(({ path }) => !path.endsWith("testing.ts"));
+    expect(shell.length).toBeGreaterThan(10);
+    const known = /^_shared\/(forecast|planning|db|http|log)\//;
+    expect(crossings(shell, (target) => target.startsWith("_shared/") && !known.test(target))).toEqual([]);
+    // Text of SQL stands in db/ only.
+    expect(shell.filter(({ text }) => /\.query\(/.test(text)).map(({ path }) => path)).toEqual([]);
+  });
+
   it("the common rooms know no function", () => {
     const isFunction = (target: string) => functions.some((name) => target.startsWith(`${name}/`));
     expect(crossings(within("_shared/"), isFunction)).toEqual([]);

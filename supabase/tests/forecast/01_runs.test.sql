@@ -53,7 +53,7 @@ select is(pg_temp.begin('anew', 'bb'), 'running 1', 'after which it can be asked
 update private.forecast_state set lease_expires_at = now() - interval '1 second', attempts = 2 where run_id = pg_temp.id('anew');
 select is((select count(*) from private.forecast_claim(pg_temp.id('anew'), 30)), 0::bigint, 'one that two workers died of');
 select is(pg_temp.status('anew'), 'failed', 'is not tried a third time');
-select throws_ok(format('select private.forecast_finish(%L, 1, jsonb_build_object(''x'', repeat(''x'', 1100000)), ''{}'')', pg_temp.id('newer')), '23514', null, 'a result has at most 1 MiB');
+select throws_ok(format('select private.forecast_finish(%L, 1, jsonb_build_object(''x'', repeat(''x'', 4200000)), ''{}'')', pg_temp.id('newer')), '23514', null, 'a result has at most 4 MiB');
 select is(pg_temp.status('newer'), 'running', 'of which nothing is kept');
 
 -- Workers ----------------------------------------------------------------------------------------------------------------

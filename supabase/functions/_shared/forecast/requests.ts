@@ -1,4 +1,5 @@
 import type { InputsAsk, RunKind } from "../db/sql/forecast.ts";
+import { MAX_PERIODS } from "../planning/time/periods.ts";
 import type { ForecastInput, ResourceForecastInput, WhatIfInput } from "./schemas.ts";
 
 /** What of a body decides the digits: the request as it is hashed and kept, and what has to be read for it. */
@@ -42,8 +43,8 @@ export function askedResources({ workspace_id, wait, ...request }: ResourceForec
   };
 }
 
-/** Whole weeks that cover the months. */
-export const weeksOf = (months: number) => Math.ceil((months * 365.25) / 12 / 7);
+/** Whole weeks that cover the months, as far as weeks go. */
+export const weeksOf = (months: number) => Math.min(MAX_PERIODS.week, Math.ceil((months * 365.25) / 12 / 7));
 
 function revenueAsk(request: ForecastRequest | WhatIfRequest): InputsAsk {
   const { as_of, grain, periods, pipeline_project_ids, include_new_business } = request;

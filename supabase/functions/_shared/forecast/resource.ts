@@ -1,5 +1,6 @@
 import type { ForecastInputs } from "../db/sql/forecast.ts";
 import { hiringNeed } from "../planning/capacity/hiring.ts";
+import { PlanningError } from "../planning/failure.ts";
 import type { DrawnDeal } from "../planning/forecast/model.ts";
 import type { AddedPeople, PlanDeal } from "../planning/forecast/plan.ts";
 import { checkRuns } from "../planning/forecast/revenue.ts";
@@ -15,7 +16,22 @@ import { type Prepared, prepare } from "./plan.ts";
 import { type ResourceRequest, weeksOf } from "./requests.ts";
 import { demandOf } from "./scenarios.ts";
 import { type Covered, coverWeeks } from "./supply.ts";
-import { type Calendar, calendarOf, type GroupHours, LEAD_WEEKS, partsOf, weightedHours, workOf } from "./work.ts";
+import {
+  additionsOf,
+  type Calendar,
+  calendarOf,
+  type GroupHours,
+  LEAD_WEEKS,
+  partsOf,
+  weightedHours,
+  workOf,
+} from "./work.ts";
+
+/** Groups × weeks: some megabytes. */
+const MOST_CELLS = 20_000;
+/** What a function has time for; where work is long and deals are many, fewer futures are drawn, and the answer says how many. */
+const MOST_ADDITIONS = 20_000_000;
+const FEWEST_RUNS = 200;
 
 /** The people that deals would need, week by week, beside those who are free. */
 
@@ -41,6 +57,17 @@ export function* resourceForecast(
     plan.deals.filter(({ id }) => rateOf(id) >= prepared.setting.countFrom).map((deal) => [deal.id, deal]),
   );
   const work = workOf(plan, counted, inputs.demands ?? [], prepared.periods, calendar, byLevel);
+  const groups = new Set(work.profiles.map(({ group }) => group)).size;
+  if (groups * prepared.periods.count > MOST_CELLS)
+    throw new PlanningError(
+      "horizon_out_of_range",
+      `${groups} groups of skills over ${prepared.periods.count} weeks are more than one answer holds. Ask for fewer months, or group by skill.`,
+      "forecast_months",
+    );
+  const runs = Math.max(
+    FEWEST_RUNS,
+    Math.min(draws.runs, Math.floor(MOST_ADDITIONS / additionsOf(work.profiles, rateOf))),
+  );
   const found = yield* told(
     forecastDemand(
       {
@@ -50,23 +77,24 @@ export function* resourceForecast(
         profiles: work.profiles,
         correlation: prepared.setting.correlation,
       },
-      draws,
+      { ...draws, runs },
     ),
     counted.size,
   );
   const asked = weightedHours(work.profiles, rateOf, prepared.periods.count);
-  const supply = coverWeeks(asked, {
+  const covering = coverWeeks(asked, {
     byLevel,
     supply: [...(inputs.supply ?? []), ...addedSupply(plan.addedPeople, prepared.periods)],
     demands: plan.demands,
     categories: work.categories,
     weeks: prepared.periods.count,
   });
+  const supply = yield* told(covering, prepared.periods.count);
   return {
     as_of: inputs.as_of,
     grain: "week",
     weeks: [...prepared.periods.labels],
-    runs_of_demand: demandRuns(draws.runs, found.length, prepared.periods.count),
+    runs_of_demand: demandRuns(runs, found.length, prepared.periods.count),
     demand: found.map((group) => groupAnswer(group, asked, supply, prepared.periods)),
     hiring: hiring(asked, supply, inputs, prepared, calendar),
     undated: work.undated,

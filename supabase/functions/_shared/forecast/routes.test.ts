@@ -145,6 +145,20 @@ describe("what-if", () => {
 });
 
 describe("a demand forecast", () => {
+  it("covers sixty months as far as weeks go, and says when there are too many groups for it", async () => {
+    const { ask, world } = setUp();
+    const calendar = { hours: [8, 8, 8, 8, 8, 0, 0], holidays: [] };
+    const deals = [dealRow("a", { start_date: "2026-11-16", duration: 7 })];
+    const demands = (count: number) =>
+      Array.from({ length: count }, (_, n) => demandRow(`l${n}`, "a", { skill: `skill ${n}` }));
+    world.inputs = inputsOf({ deals, demands: demands(1), calendar, supply: [] });
+    const long = await ask("resource-forecast", { forecast_months: 60 });
+    expect([long.status, (long.body.weeks as string[]).length]).toEqual([200, 260]);
+    world.inputs = inputsOf({ deals, demands: demands(77), calendar, supply: [] });
+    const wide = await ask("resource-forecast", { forecast_months: 60 });
+    expect([wide.status, wide.body.errors]).toEqual([422, [{ field: "forecast_months", message: expect.any(String) }]]);
+  });
+
   it("knows no money, so no currency stops it", async () => {
     const { ask, world } = setUp();
     const deal = dealRow("a", { currency: "EUR", start_date: "2026-11-16", duration: 7, probability: 50 });

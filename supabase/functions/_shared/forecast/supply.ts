@@ -13,8 +13,8 @@ export interface Covered {
   reach(group: string, week: number): number;
 }
 
-/** Edges of one week's flow: beyond that a horizon would take more than its share of a function's time. */
-const MOST_EDGES = 1_500_000;
+/** Givers times edges, over all weeks: beyond that who fits best is not asked, only how much can be covered. */
+const MOST_STEPS = 5_000_000;
 
 interface Team {
   supply: readonly InputSupply[];
@@ -25,24 +25,30 @@ interface Team {
   byLevel: boolean;
 }
 
-export function coverWeeks(asked: ReadonlyMap<string, GroupHours>, team: Team): Covered {
+export function* coverWeeks(asked: ReadonlyMap<string, GroupHours>, team: Team): Generator<number, Covered, void> {
   const groups = [...asked.keys()].sort();
-  const serves = team.supply.map((one) => groups.flatMap((group) => servesOf(one, group, team)));
-  const edges = serves.reduce((sum, { length }) => sum + length, 0) * team.weeks;
+  const others = alternativesOf(team);
+  const serves = team.supply.map((one) =>
+    groups.flatMap((group) => servesOf(one, group, others.get(group) ?? [], team)),
+  );
+  const edges = serves.reduce((sum, { length }) => sum + length, 0);
+  const own = edges * team.supply.length * team.weeks > MOST_STEPS ? serves.map(withoutCosts) : serves;
   const hours = team.supply.map((one) => new Map(one.hours));
   const covered = groups.map(() => new Float64Array(team.weeks));
   const reach = groups.map(() => new Float64Array(team.weeks));
   for (let week = 0; week < team.weeks; week++) {
     for (const [index, free] of hours.entries())
       for (const { key } of serves[index] ?? []) add(reach[groups.indexOf(key)], week, free.get(week) ?? 0);
-    const own = edges > MOST_EDGES ? serves.map((all) => all.slice(0, 1)) : serves;
     const found = coverAsks(asksOf(groups, asked, week), givers(hours, own, week)).covered;
     for (const [index, group] of groups.entries()) add(covered[index], week, (found.get(group) ?? 0) / 60);
+    yield week;
   }
   const at = (rows: readonly Float64Array[]) => (group: string, week: number) =>
     rows[groups.indexOf(group)]?.[week] ?? 0;
   return { covered: at(covered), reach: at(reach) };
 }
+
+const withoutCosts = (serves: Giver["serves"]): Giver["serves"] => serves.map(({ key }) => ({ key, cost: 0 }));
 
 function add(row: Float64Array | undefined, week: number, hours: number): void {
   if (row !== undefined) row[week] = (row[week] as number) + hours;
@@ -68,16 +74,31 @@ function givers(
   });
 }
 
+/** What else would do, by group: whatever any of its demands names. */
+function alternativesOf({ demands, byLevel }: Team): Map<string, string[]> {
+  const found = new Map<string, Set<string>>();
+  for (const { skill, level, alternatives } of demands) {
+    const group = groupKey(skill, level, byLevel);
+    const known = found.get(group) ?? new Set();
+    for (const other of alternatives) known.add(other);
+    found.set(group, known);
+  }
+  return new Map([...found].map(([group, others]) => [group, [...others]]));
+}
+
 /** The worse the match, the dearer: so that people go first to what they are best at. */
-function servesOf({ skills }: InputSupply, group: string, { demands, categories, byLevel }: Team): Giver["serves"] {
+function servesOf(
+  { skills }: InputSupply,
+  group: string,
+  alternatives: readonly string[],
+  { categories, byLevel }: Team,
+): Giver["serves"] {
   const { key, level } = partsOf(group);
   const held: SkillHeld[] = skills.map(({ skill, category, level: has }) => ({
     skill: categories.has(key) && category === key ? key : skill,
     level: has,
     years: null,
   }));
-  const lines = demands.filter((line) => groupKey(line.skill, line.level, byLevel) === group);
-  const alternatives = [...new Set(lines.flatMap((line) => line.alternatives))];
   const match = matchSkill({ skill: key, level: byLevel ? level : null, alternatives }, held);
   return match === null ? [] : [{ key: group, cost: 100 - match.score }];
 }

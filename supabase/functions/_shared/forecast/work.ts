@@ -55,7 +55,7 @@ export function workOf(
   byLevel: boolean,
 ): Work {
   const stored = new Map(rows.map((row) => [row.id, row]));
-  const weeks = periodsFrom((periods.starts[0] as number) - 7 * LEAD_WEEKS, periods.count + LEAD_WEEKS, "week");
+  const weeks = withLead(periods);
   const profiles: Profile[] = [];
   const undated: Json[] = [];
   for (const line of plan.demands) {
@@ -101,6 +101,25 @@ export interface GroupHours {
   hours: Float64Array;
   weighted: Float64Array;
   critical: Float64Array;
+}
+
+/** The weeks of the horizon and those before it. */
+function withLead(periods: Periods): Periods {
+  const lead = periodsFrom((periods.starts[0] as number) - 7 * LEAD_WEEKS, LEAD_WEEKS, "week");
+  return {
+    grain: "week",
+    count: LEAD_WEEKS + periods.count,
+    starts: Int32Array.of(...lead.starts.subarray(0, LEAD_WEEKS), ...periods.starts),
+    labels: [...lead.labels, ...periods.labels],
+  };
+}
+
+/** Additions that one run of a demand forecast takes, on average. */
+export function additionsOf(profiles: readonly Profile[], rateOf: (id: string) => number): number {
+  return profiles.reduce(
+    (sum, { dealId, hours }) => sum + rateOf(dealId) * hours.reduce((weeks, one) => weeks + (one > 0 ? 1 : 0), 0),
+    0,
+  );
 }
 
 export function weightedHours(

@@ -31,6 +31,7 @@ function functionWith(
       run: async ({ input, user }) => ({ body: { ...input, by: user.id } }),
     }),
     route({ method: "POST", path: "/run", auth: "none", schema: z.object({}), run }),
+    route({ method: "POST", path: "/small", auth: "none", schema: z.object({}), bodyLimit: 1024, run }),
     route({ method: "GET", path: "/run", auth: "none", schema: z.object({ q: z.string().optional() }), run }),
     route({ method: "POST", path: "/", auth: "dispatch", schema: z.object({}), run }),
     route({
@@ -78,6 +79,12 @@ describe("the way into a function", () => {
     [
       "a body that is too large",
       call("/echo", { body: JSON.stringify({ n: "x".repeat(70_000) }) }),
+      413,
+      "body_too_large",
+    ],
+    [
+      "a body that is too large for this route",
+      call("/small", { body: JSON.stringify({ n: "x".repeat(2_000) }) }),
       413,
       "body_too_large",
     ],

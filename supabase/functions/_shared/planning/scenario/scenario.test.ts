@@ -151,6 +151,36 @@ describe("rates of a plan", () => {
   });
 });
 
+describe("a deal that nobody has dated", () => {
+  const undated = deal("u", { closeDay: null, openedDay: AS_OF - 45 });
+  const outlook = (won: number, day: number) => ({
+    won,
+    lost: 0,
+    daysToWin: new Int32Array(256).fill(day),
+    rate: { rate: won, n: 50, low: won - 0.1, high: won + 0.1 },
+  });
+  // Bands of thirty days: at 45 days of age it is in the second.
+  const known = { ...setting, outlooks: { bandDays: 30, byBand: [outlook(0.9, 1), outlook(0.25, 10)] } };
+
+  it("goes the way of earlier ones of its age", () => {
+    const { model, rates, undated: left } = toModel({ ...base, deals: [undated] }, known);
+    expect(model.deals).toMatchObject([{ id: "u", rate: 0.25, closeDay: AS_OF - 1 }]);
+    expect(new Set(model.deals[0]?.timing)).toEqual(new Set([10]));
+    expect(rates.get("u")).toMatchObject({ rate: 0.25, source: "learned", n: 50 });
+    expect(left).toEqual([]);
+  });
+
+  it("keeps the probability that a person wrote", () => {
+    const { rates } = toModel({ ...base, deals: [{ ...undated, rate: 0.7 }] }, known);
+    expect(rates.get("u")).toMatchObject({ rate: 0.7, source: "deal" });
+  });
+
+  it("is in no period without such a past, and one that is dated needs none", () => {
+    expect(toModel({ ...base, deals: [undated] }, setting)).toMatchObject({ model: { deals: [] }, undated: [undated] });
+    expect(toModel({ ...base, deals: [deal("d", { openedDay: AS_OF - 45 })] }, known).rates.get("d")?.rate).toBe(0.6);
+  });
+});
+
 describe("what if", () => {
   it("no edits, no difference", () => {
     const [first, second] = run([
@@ -214,5 +244,26 @@ describe("what if", () => {
       ),
     ];
     expect(seen.at(-1)).toEqual({ done: 6, total: 6 });
+  });
+
+  it("a scenario may keep some deals, and count by a threshold of its own", () => {
+    const [all, kept, sure] = finish(
+      whatIf(
+        base,
+        [
+          { name: "all", edits: [] },
+          { name: "kept", edits: [{ kind: "keep_deals", dealIds: new Set(["a", "c"]) }] },
+          { name: "sure", edits: [], own: { countFrom: 0.7 } },
+        ],
+        setting,
+        { runs: 10, seed: 1 },
+      ),
+    );
+    expect([all, kept, sure].map((one) => one?.rates.size)).toEqual([3, 2, 3]);
+    // Of all that is below 70 % only the deal that is won remains.
+    expect(sure?.forecast.total).toMatchObject({ p10: 10_000, p90: 10_000 });
+    expect(applyEdits(base, [{ kind: "keep_deals", dealIds: new Set(["a"]) }]).demands.map(({ id }) => id)).toEqual([
+      "l1",
+    ]);
   });
 });
