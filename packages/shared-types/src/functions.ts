@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { callbackInput, configInput, startInput } from "../../../supabase/functions/_shared/connect/schemas.ts";
+import { importInput } from "../../../supabase/functions/_shared/forecast/importSchema.ts";
 import {
   availabilityInput,
   candidatesInput,
@@ -29,6 +30,7 @@ export const functionContracts = {
   "pipeline-forecast/resource-forecast": resourceForecastInput,
   "pipeline-forecast/availability": availabilityInput,
   "pipeline-forecast/candidates": candidatesInput,
+  "pipeline-forecast/import": importInput,
 } as const;
 
 export type FunctionRoute = keyof typeof functionContracts;

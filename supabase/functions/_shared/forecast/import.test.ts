@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { Db } from "../db/types.ts";
-import { type ImportInput, importFile, importInput } from "./import.ts";
+import { importFile } from "./import.ts";
 import { IMPORT_KINDS, type ImportKindName } from "./importColumns.ts";
 import { MAX_LINES, readCsv } from "./importCsv.ts";
 import { readImport } from "./importLines.ts";
+import { type ImportInput, importInput } from "./importSchema.ts";
 
 const read = (csv: string, kind: ImportKindName = "employees") => readImport(csv, IMPORT_KINDS[kind]);
 const said = (csv: string, kind?: ImportKindName) =>

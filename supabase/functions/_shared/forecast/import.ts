@@ -1,25 +1,12 @@
-import { z } from "zod";
 import { type ImportCounts, importPeople } from "../db/sql/imports.ts";
 import type { Db } from "../db/types.ts";
 import { IMPORT_KINDS, type ImportKind, type ImportKindName } from "./importColumns.ts";
 import type { LineError } from "./importCsv.ts";
 import { readImport } from "./importLines.ts";
+import type { ImportInput } from "./importSchema.ts";
 
-/** Of the body: a file of some ten thousand lines. */
-export const IMPORT_BODY_LIMIT = 1024 * 1024;
 /** Of one answer; the rest is counted. */
 const MAX_ERRORS = 1_000;
-
-export const importInput = z.strictObject({
-  workspace_id: z.uuid(),
-  kind: z.enum(Object.keys(IMPORT_KINDS) as [ImportKindName, ...ImportKindName[]]),
-  csv: z.string().min(1, "The file is empty."),
-  /** Says what would happen, and writes nothing. */
-  dry_run: z.boolean().default(true),
-  /** stop: one wrong line, and nothing is written. skip: the right ones are. */
-  mode: z.enum(["stop", "skip"]).default("stop"),
-});
-export type ImportInput = z.infer<typeof importInput>;
 
 export interface ImportAnswer extends ImportCounts {
   kind: ImportKindName;

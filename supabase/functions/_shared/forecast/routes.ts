@@ -3,7 +3,8 @@ import { availability } from "./availability.ts";
 import { candidates } from "./candidates.ts";
 import type { ForecastDeps } from "./deps.ts";
 import { explained } from "./faults.ts";
-import { IMPORT_BODY_LIMIT, importFile, importInput } from "./import.ts";
+import { importFile } from "./import.ts";
+import { IMPORT_BODY_LIMIT, importInput } from "./importSchema.ts";
 import { askedForecast, askedResources, askedWhatIf } from "./requests.ts";
 import { answerRun } from "./run.ts";
 import {
