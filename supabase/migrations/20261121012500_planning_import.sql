@@ -146,8 +146,9 @@ language sql stable set search_path = '' set enable_nestloop = off set jit = off
     left join private.import_employees_named(p_workspace, private.import_names(p_rows, 'employee')) e on e.name = g.employee
     left join private.import_skills_named(p_workspace, private.import_names(p_rows, 'skill')) s on s.name = g.skill
   ),
+  -- Not primary says nothing: it is the word on another skill that takes the mark away.
   resolved as (
-    select k.*, k.cells - 'employee' - 'skill' || jsonb_build_object('employee_id', k.employee_id, 'skill_key', k.skill_key) as wanted,
+    select k.*, k.cells - 'employee' - 'skill' - case when not (k.cells ->> 'is_primary')::boolean then 'is_primary' else '' end || jsonb_build_object('employee_id', k.employee_id, 'skill_key', k.skill_key) as wanted,
       min(k.line) over (partition by k.employee_id, k.skill_key) as first,
       min(k.line) filter (where (k.cells ->> 'is_primary')::boolean) over (partition by k.employee_id) as first_primary
     from known k
@@ -230,23 +231,22 @@ $$;
 create function private.import_write_skills(p_workspace uuid, p_plan private.import_line[]) returns void
 language plpgsql set search_path = '' set enable_nestloop = off set jit = off as $$
 begin
-  -- The mark leaves before it arrives: a row may be touched once in a statement.
-  update public.employee_skills s set is_primary = false
-  from unnest(p_plan) p
-  where p.action <> 'unchanged' and (p.cells ->> 'is_primary')::boolean and s.workspace_id = p_workspace
-    and s.employee_id = (p.cells ->> 'employee_id')::uuid and s.is_primary and s.skill_key <> p.cells ->> 'skill_key';
   update public.employee_skills s
-  set (level, years, is_primary) = (n.level, n.years, n.is_primary)
+  set (level, years) = (n.level, n.years)
   from unnest(p_plan) p
   join public.employee_skills k on k.id = p.target
   cross join lateral jsonb_populate_record(k, p.cells) n
   where p.action = 'update' and s.id = p.target;
   insert into public.employee_skills (workspace_id, employee_id, skill_key, level, years, is_primary, created_by)
-  select p_workspace, n.employee_id, n.skill_key, n.level, n.years, n.is_primary, private.actor_id()
+  select p_workspace, n.employee_id, n.skill_key, n.level, n.years, coalesce(n.is_primary, false), private.actor_id()
   from unnest(p_plan) p
   cross join lateral jsonb_populate_record(null::public.employee_skills, p.cells) n
   where p.action = 'insert'
   order by n.is_primary desc nulls last, p.line;
+  -- Last: the trigger takes the mark from the person's other rows, which must not be touched by the same statement.
+  update public.employee_skills s set is_primary = true
+  from unnest(p_plan) p
+  where p.action = 'update' and (p.cells ->> 'is_primary')::boolean and s.id = p.target and not s.is_primary;
 end
 $$;
 

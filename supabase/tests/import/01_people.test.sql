@@ -101,6 +101,8 @@ select is(pg_temp.skills_of('2'), 'roofing first', 'or the first');
 select is(pg_temp.counts(pg_temp.import('skills', pg_temp.lines('{"employee":"1","skill":"react","level":"lead","is_primary":true}',
   '{"employee":"1","skill":"roofing","years":2}', '{"employee":"2","skill":"roofing"}'))), '0 2 1 true', 'changes are told from what stays');
 select is(pg_temp.skills_of('1'), 'react lead 3.5 first, roofing 2.0', 'the mark moved, the years stayed');
+select is(pg_temp.counts(pg_temp.import('skills', pg_temp.lines('{"employee":"1","skill":"react","is_primary":false}'))), '0 0 1 true', 'no is no word on it');
+select is(pg_temp.skills_of('1'), 'react lead 3.5 first, roofing 2.0', 'a person always has a primary skill');
 insert into employees (workspace_id, name) select w.id, n from w, unnest('{Twin,twin}'::text[]) n;
 select is(pg_temp.faults(pg_temp.import('skills', pg_temp.lines('{"employee":"nobody","skill":"react"}', '{"employee":"1","skill":"juggling"}',
   '{"employee":"2","skill":"react"}', '{"employee":"Bo Birch","skill":"reactjs"}', '{"employee":"Twin","skill":"react"}',
