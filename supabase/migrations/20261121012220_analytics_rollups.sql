@@ -132,49 +132,52 @@ $$;
 comment on function private.analytics_periods(date) is 'The stretches of time that analytics are offered for. since is the first day that counts; null: the beginning.';
 
 -- What deals add to the totals -------------------------------------------------------------------------------------------
--- One function a table, with the table's row type. The ids are joined, for a plan that compares each row with a long array
--- would never end.
+-- One function a table, with the table's row type. Fenced as the facts are.
 
 create function private.stage_months_of(p_workspace uuid, p_deals uuid[]) returns setof public.analytics_stage_months
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set enable_seqscan = off as $$
   select v.workspace_id, v.entered_month, v.stage_key, d.currency, count(*)::int,
     (count(*) filter (where v.outcome = 'won'))::int, (count(*) filter (where v.outcome = 'lost'))::int,
     (count(*) filter (where v.outcome = 'open'))::int, (count(*) filter (where v.advanced))::int, coalesce(sum(d.value), 0)
   from unnest(p_deals) t (id)
-  join public.analytics_stage_visits v on v.workspace_id = p_workspace and v.deal_id = t.id and v.first_visit
-  join public.analytics_deals d on d.workspace_id = v.workspace_id and d.deal_id = v.deal_id
+  cross join lateral (select * from public.analytics_stage_visits x where x.workspace_id = p_workspace and x.deal_id = t.id offset 0) v
+  cross join lateral (select * from public.analytics_deals x where x.workspace_id = p_workspace and x.deal_id = t.id offset 0) d
+  where v.first_visit
   group by v.workspace_id, v.entered_month, v.stage_key, d.currency
 $$;
 
 create function private.stage_days_of(p_workspace uuid, p_deals uuid[]) returns setof public.analytics_stage_days
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set enable_seqscan = off as $$
   select v.workspace_id, v.left_month, v.stage_key, r.days, count(*)::int, sum(v.days)
   from unnest(p_deals) t (id)
-  join public.analytics_stage_visits v on v.workspace_id = p_workspace and v.deal_id = t.id and v.left_month is not null
+  cross join lateral (select * from public.analytics_stage_visits x where x.workspace_id = p_workspace and x.deal_id = t.id offset 0) v
   cross join lateral (select round(v.days, case when v.days < 10 then 1 else 0 end) as days) r
+  where v.left_month is not null
   group by v.workspace_id, v.left_month, v.stage_key, r.days
 $$;
 
 create function private.cycle_days_of(p_workspace uuid, p_deals uuid[]) returns setof public.analytics_cycle_days
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set enable_seqscan = off as $$
   select d.workspace_id, date_trunc('month', d.closed_day::timestamp)::date, d.currency, d.cycle_days, count(*)::int
   from unnest(p_deals) t (id)
-  join public.analytics_deals d on d.workspace_id = p_workspace and d.deal_id = t.id and d.kind = 'won' and d.cycle_days is not null
+  cross join lateral (select * from public.analytics_deals x where x.workspace_id = p_workspace and x.deal_id = t.id offset 0) d
+  where d.kind = 'won' and d.cycle_days is not null
   group by d.workspace_id, date_trunc('month', d.closed_day::timestamp)::date, d.currency, d.cycle_days
 $$;
 
 create function private.stage_closings_of(p_workspace uuid, p_deals uuid[]) returns setof public.analytics_stage_closings
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set enable_seqscan = off as $$
   select v.workspace_id, date_trunc('month', d.closed_day::timestamp)::date, v.stage_key,
     (count(*) filter (where d.kind = 'won'))::int, (count(*) filter (where d.kind = 'lost'))::int
   from unnest(p_deals) t (id)
-  join public.analytics_stage_visits v on v.workspace_id = p_workspace and v.deal_id = t.id and v.first_visit
-  join public.analytics_deals d on d.workspace_id = v.workspace_id and d.deal_id = v.deal_id and d.closed_day is not null
+  cross join lateral (select * from public.analytics_stage_visits x where x.workspace_id = p_workspace and x.deal_id = t.id offset 0) v
+  cross join lateral (select * from public.analytics_deals x where x.workspace_id = p_workspace and x.deal_id = t.id offset 0) d
+  where v.first_visit and d.closed_day is not null
   group by v.workspace_id, date_trunc('month', d.closed_day::timestamp)::date, v.stage_key
 $$;
 
 create function private.outcome_months_of(p_workspace uuid, p_deals uuid[]) returns setof public.analytics_outcome_months
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set enable_seqscan = off as $$
   select d.workspace_id, e.month, k.dimension, k.key, d.currency,
     (count(*) filter (where e.what = 'created'))::int, coalesce(sum(d.value) filter (where e.what = 'created'), 0),
     (count(*) filter (where e.what = 'won'))::int, count(d.value) filter (where e.what = 'won')::int,
@@ -182,7 +185,7 @@ language sql stable set search_path = '' as $$
     (count(*) filter (where e.what = 'lost'))::int, coalesce(sum(d.value) filter (where e.what = 'lost'), 0),
     (count(d.cycle_days) filter (where e.what = 'won'))::int, coalesce(sum(d.cycle_days) filter (where e.what = 'won'), 0)
   from unnest(p_deals) t (id)
-  join public.analytics_deals d on d.workspace_id = p_workspace and d.deal_id = t.id
+  cross join lateral (select * from public.analytics_deals x where x.workspace_id = p_workspace and x.deal_id = t.id offset 0) d
   cross join lateral (values ('created', date_trunc('month', d.created_day::timestamp)::date), (d.kind, date_trunc('month', d.closed_day::timestamp)::date)) e (what, month)
   cross join lateral (
     values ('all', ''), ('owner', d.owner_key), ('source', d.source), ('size_band', coalesce(d.size_band::text, '')),
@@ -195,11 +198,12 @@ language sql stable set search_path = '' as $$
 $$;
 
 create function private.open_months_of(p_workspace uuid, p_deals uuid[]) returns setof public.analytics_open_months
-language sql stable set search_path = '' as $$
+language sql stable set search_path = '' set enable_seqscan = off as $$
   select d.workspace_id, date_trunc('month', d.expected_close_date::timestamp)::date, d.owner_key, d.currency, count(*)::int,
     coalesce(sum(d.value), 0), coalesce(sum(round(d.value * d.probability / 100.0, 2)), 0)
   from unnest(p_deals) t (id)
-  join public.analytics_deals d on d.workspace_id = p_workspace and d.deal_id = t.id and d.kind = 'open'
+  cross join lateral (select * from public.analytics_deals x where x.workspace_id = p_workspace and x.deal_id = t.id offset 0) d
+  where d.kind = 'open'
   group by d.workspace_id, date_trunc('month', d.expected_close_date::timestamp)::date, d.owner_key, d.currency
 $$;
 

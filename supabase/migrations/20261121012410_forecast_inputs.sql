@@ -36,7 +36,8 @@ as $$
   select coalesce(jsonb_agg(jsonb_build_object('stage', r.stage_key, 'rate', r.rate, 'n', r.trials, 'low', r.low, 'high', r.high,
     'common_share', r.common_share) order by r.stage_key), '[]')
   from public.analytics_stage_rates r
-  where r.workspace_id = p_workspace
+  -- A stage without a closed deal says nothing, and is no reason to calculate anew.
+  where r.workspace_id = p_workspace and r.trials > 0
 $$;
 
 -- Deals ------------------------------------------------------------------------------------------------------------------
@@ -69,7 +70,7 @@ as $$
     'value', p.estimated_value, 'currency', p.currency, 'probability', p.probability,
     'close_date', case s.kind when 'won' then coalesce(p.actual_close_date, p.expected_close_date) else p.expected_close_date end,
     'start_date', p.estimated_start_date, 'duration', p.estimated_duration,
-    'opened_on', coalesce(a.created_day, p.created_at::date)) order by p.id), '[]')
+    'opened_on', coalesce(a.created_day, (p.created_at at time zone 'UTC')::date)) order by p.id), '[]')
   from public.pipeline_projects p
   join public.pipeline_stages s on s.workspace_id = p.workspace_id and s.key = p.stage_key
   left join public.analytics_deals a on a.workspace_id = p.workspace_id and a.deal_id = p.id
