@@ -57,6 +57,36 @@ as $$
 $$;
 revoke execute on function private.crm_keep_fields(uuid, text, jsonb) from public, anon, authenticated, service_role;
 
+-- A field that the CRM does not have would be passed over by every run. Where the CRM has never said what it has, only that tells;
+-- a mapping that is there already, or that is switched off, may name one that is gone.
+create function private.check_source_field() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_gone constant text := (
+    select string_agg(format('"%s"', s.field), ', ')
+    from unnest(private.crm_source_fields(new.crm_field)) s (field)
+    where not exists (
+      select from public.crm_available_fields f where (f.config_id, f.entity_type, f.name) = (new.config_id, new.entity_type, s.field)));
+begin
+  if v_gone is null or new.sync_direction = 'none'
+    or not exists (select from public.crm_available_fields f where (f.config_id, f.entity_type) = (new.config_id, new.entity_type))
+    or exists (
+      select from public.crm_field_mappings m
+      where (m.config_id, m.entity_type, m.app_field, m.crm_field) = (new.config_id, new.entity_type, new.app_field, new.crm_field))
+  then
+    return new;
+  end if;
+  raise exception 'The CRM has no field % on %, or hides it from the user who connected.', v_gone, new.entity_type
+    using errcode = 'PC004', hint = 'crm-mapping/available-fields lists the fields as they were described last; ask it to refresh where one was added since.';
+end
+$$;
+revoke execute on function private.check_source_field() from public, anon, authenticated, service_role;
+-- What a function saves it has from the CRM.
+create trigger check_source_field before insert or update of crm_field, entity_type on public.crm_field_mappings
+  for each row when (current_user in ('authenticated', 'service_role')) execute function private.check_source_field();
+
 -- Only where the connection would create records: a field that is always there already needs no value.
 create view public.crm_unmapped_required_fields with (security_invoker = true) as
 with mapped as (

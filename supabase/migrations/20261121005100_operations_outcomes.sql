@@ -136,7 +136,8 @@ create table private.crm_cursors (
   updated_at timestamptz not null default now(),
   primary key (config_id, entity_type)
 );
-comment on table private.crm_cursors is 'Entities that have been read to the end once, and how far: modified time as the CRM wrote it, and id.';
+comment on table private.crm_cursors is
+  'Entities that have been read to the end once, and how far: modified time as the CRM wrote it, id, and when deletions were read where that is not done with every run.';
 
 -- A relation to a record that has not arrived yet.
 create table private.crm_pending_relations (

@@ -177,8 +177,20 @@ as $$
   select c.cursor from private.crm_cursors c where c.config_id = p_config and c.entity_type = p_entity
 $$;
 
+-- Whether an earlier run has linked records of the entity: then reading all of it anew has deletions to tell of.
+create function private.crm_was_linked(p_operation uuid, p_entity text) returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+  select exists (
+    select from public.crm_sync_operations o
+    join private.crm_record_links l on l.config_id = o.config_id and l.entity_type = p_entity and l.created_at < o.started_at
+    where o.id = p_operation)
+$$;
+
 revoke execute on function
   private.crm_check_fence(uuid, bigint), private.crm_claim_settings(uuid), private.crm_phases(text[], text, text), private.crm_claim(uuid, text, int),
   private.crm_renew(uuid, bigint, int), private.crm_keep_checkpoint(uuid, bigint, jsonb), private.crm_yield(uuid, bigint), private.crm_fence_off(uuid),
-  private.crm_incremental_cursor(uuid, text)
+  private.crm_incremental_cursor(uuid, text), private.crm_was_linked(uuid, text)
   from public, anon, authenticated, service_role;

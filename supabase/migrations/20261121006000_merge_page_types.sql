@@ -126,7 +126,8 @@ $$;
 
 -- The page beside its links. A record that comes twice counts in its latest form. Nothing to do and so not returned: known
 -- records whose mapped values are those of the base, or which are older than what was merged or written before (a search that
--- lags behind shows them so), deletions of records never seen or marked already, records as they were before they were merged
+-- lags behind shows them so; one that was deleted is not alive again before it shows a later time, but seen by name or in a list
+-- it is, for a CRM may bring it back with its old time), deletions of records never seen or marked already, records as they were before they were merged
 -- away, those that ours was created in the place of, and records that the filter leaves out (only_linked) unless they are linked.
 create function private.crm_merge_read(p_context private.crm_merge_context, p_records jsonb) returns private.crm_merge_row[]
 language sql
@@ -139,6 +140,7 @@ as $$
     select distinct on (k.crm_id collate "C")
       r.place, k.crm_id, r.value ->> 'modified_at' as modified,
       coalesce((r.value ->> 'deleted')::boolean, false) as deleted, coalesce((r.value ->> 'only_linked')::boolean, false) as only_linked,
+      coalesce((r.value ->> 'may_lag')::boolean, false) as may_lag,
       r.value ->> 'merged_into' is not null as merged,
       coalesce(r.value -> 'values', '{}')
         || case when r.value ? 'company' then jsonb_build_object('$company', r.value -> 'company') else '{}' end
@@ -174,7 +176,8 @@ as $$
       where f.config_id = p_context.config_id and f.entity_type = p_context.entity and f.crm_record_id = i.crm_id
         and (f.replaced_by is not null or i.modified::timestamptz <= f.modified::timestamptz)) then false
     when l.record_id is null then not i.only_linked
-    else (l.crm_deleted_at is not null or l.has_conflict or (l.base || t.theirs) <> l.base)
+    when l.crm_deleted_at is not null then not i.may_lag or (i.modified::timestamptz <= l.crm_modified_at::timestamptz) is not true
+    else (l.has_conflict or (l.base || t.theirs) <> l.base)
       and (i.modified::timestamptz < l.crm_modified_at::timestamptz) is not true
   end
 $$;

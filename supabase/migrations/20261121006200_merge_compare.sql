@@ -168,6 +168,19 @@ as $$
       and i.status = 'ignored' and i.app_data -> v.key = v.value -> 'app' and i.crm_data -> v.key = v.value -> 'crm')
 $$;
 
+-- Whether a connection has an error about a deal, dead or open. p_except: not this connection.
+create function private.crm_deal_fails(p_context private.crm_merge_context, p_deal uuid, p_except uuid default null) returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+  select exists (
+    select from public.crm_sync_configs c
+    join public.crm_sync_errors e
+      on e.config_id = c.id and e.entity_type = 'opportunities' and e.record_id = p_deal and e.direction = 'push' and e.status <> 'resolved'
+    where c.workspace_id = p_context.workspace_id and c.id is distinct from p_except)
+$$;
+
 create function private.crm_merge_compare(
   p_context private.crm_merge_context, p_rows private.crm_merge_row[], p_ours private.crm_merge_ours[]
 ) returns private.crm_merge_change[]
@@ -195,7 +208,7 @@ begin
       select r.crm_id, r.modified, r.kind, r.record_id, r.base, r.merged_at, r.app_edited_at, r.has_conflict, r.note, u.updated_at,
         -- Deleted by the merge, not by a person: the CRM brought it back, so it comes back.
         coalesce(r.crm_deleted_at = u.deleted_at, false) as comes_back,
-        -- A deal shows whether a conflict waits for a person.
+        -- A deal shows whether a conflict waits for a person, and whether it could not be sent.
         case when p_context.entity = 'opportunities' then s.status end as sync_status, u.fields ->> '$sync_status' as old_sync_status,
         o.written, o.before, o.base as new_base, o.waiting, o.overruled, o.conflict
       from unnest(p_rows) r
@@ -203,8 +216,9 @@ begin
       left join outcome o on o.crm_id = r.crm_id
       cross join lateral (
         select case
-          when o.conflict is null or private.crm_conflict_asked(p_context, r.crm_id, o.conflict) is null then 'synced'
-          else 'conflict'
+          when o.conflict is not null and private.crm_conflict_asked(p_context, r.crm_id, o.conflict) is not null then 'conflict'
+          when u.fields ->> '$sync_status' = 'failed' and private.crm_deal_fails(p_context, r.record_id) then 'failed'
+          else 'synced'
         end as status) s
       where not r.deleted
     )
@@ -227,5 +241,6 @@ revoke execute on function
   private.crm_merge_ours(private.crm_merge_context, private.crm_merge_row[], text[]),
   private.crm_merge_fields(private.crm_merge_context, private.crm_merge_row[], private.crm_merge_ours[]),
   private.crm_conflict_asked(private.crm_merge_context, text, jsonb),
+  private.crm_deal_fails(private.crm_merge_context, uuid, uuid),
   private.crm_merge_compare(private.crm_merge_context, private.crm_merge_row[], private.crm_merge_ours[])
   from public, anon, authenticated, service_role;

@@ -61,10 +61,10 @@ begin
 end
 $$;
 
--- Deleted in the CRM: ours goes too where the connection says so, else only the link knows. A record that was merged into
--- another one in the CRM is not deleted here.
+-- Deleted in the CRM: ours goes too where the connection says so, else only the link knows. What a person has deleted here stays
+-- theirs. A record that was merged into another one in the CRM is not deleted here.
 create function private.crm_merge_deletes(
-  p_context private.crm_merge_context, p_rows private.crm_merge_row[]
+  p_context private.crm_merge_context, p_rows private.crm_merge_row[], p_ours private.crm_merge_ours[]
 ) returns private.crm_merge_change[]
 language sql
 stable
@@ -72,11 +72,12 @@ set search_path = ''
 as $$
   select coalesce(array_agg((
       r.crm_id, r.modified, 'deleted', r.record_id,
-      case when p_context.delete_when_deleted and not r.merged then jsonb_build_object('$deleted_at', now()) end,
-      case when p_context.delete_when_deleted and not r.merged then '{"$deleted_at": null}'::jsonb end,
+      case when p_context.delete_when_deleted and not r.merged and o.deleted_at is null then jsonb_build_object('$deleted_at', now()) end,
+      case when not r.merged and (p_context.delete_when_deleted or o.deleted_at is not null) then jsonb_build_object('$deleted_at', o.deleted_at) end,
       r.base, null, null, null, now(), r.app_edited_at, r.has_conflict, null
     )::private.crm_merge_change), '{}')
   from unnest(p_rows) r
+  left join unnest(p_ours) o on o.record_id = r.record_id
   where r.deleted
 $$;
 
@@ -196,7 +197,7 @@ $$;
 
 revoke execute on function
   private.crm_merge_creates(private.crm_merge_context, private.crm_merge_row[], private.crm_merge_ours[]),
-  private.crm_merge_deletes(private.crm_merge_context, private.crm_merge_row[]),
+  private.crm_merge_deletes(private.crm_merge_context, private.crm_merge_row[], private.crm_merge_ours[]),
   private.crm_column_sql(private.crm_app_fields), private.crm_merge_columns(text, text[]), private.crm_custom_fields(jsonb),
   private.crm_merge_insert(private.crm_merge_context, private.crm_merge_change[]),
   private.crm_merge_update(private.crm_merge_context, private.crm_merge_change[])

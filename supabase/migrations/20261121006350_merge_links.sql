@@ -1,7 +1,7 @@
 -- Merge, links: each record of the CRM with ours and the base, the values both sides last agreed on.
 
 alter table private.crm_record_links add column took_ours boolean not null default false;
-comment on column private.crm_record_links.took_ours is 'Ours was deleted because the CRM''s was: where ours lives all the same, somebody restored it.';
+comment on column private.crm_record_links.took_ours is 'Ours was gone when the CRM''s had gone, deleted with it or by a person before: where ours lives all the same, somebody restored it.';
 
 -- {field: {side: value}} → {field: value} for one side.
 create function private.crm_side(p_fields jsonb, p_side text) returns jsonb
@@ -45,7 +45,7 @@ set enable_hashjoin = on
 as $$
   select p_context.config_id, p_context.entity, c.crm_id, c.modified, c.action, c.base, c.crm_deleted_at, c.app_edited_at,
     c.conflict is not null, t.updated_at,
-    c.action = 'deleted' and coalesce(c.written ? '$deleted_at', false)
+    c.action = 'deleted' and coalesce(c.before ? '$deleted_at', false)
   from unnest(p_changes) c
   left join unnest(p_touched) t on t.record_id = c.record_id
   where c.had_conflict is not null
@@ -64,7 +64,7 @@ set jit = off
 as $$
 begin
   update private.crm_record_links l
-  set base = c.base, crm_modified_at = case when c.crm_deleted_at is null then c.modified else l.crm_modified_at end,
+  set base = c.base, crm_modified_at = case when c.crm_deleted_at is null then c.modified else coalesce(c.modified, l.crm_modified_at) end,
     crm_deleted_at = c.crm_deleted_at, merged_into = case when c.crm_deleted_at is not null then l.merged_into end,
     deleted_by = case when c.crm_deleted_at is not null then 'crm' end, took_ours = c.took_ours, app_edited_at = c.app_edited_at,
     merged_at = coalesce(case when c.action = 'created' then now() else c.touched_at end, l.merged_at),

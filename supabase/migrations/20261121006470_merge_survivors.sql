@@ -189,26 +189,33 @@ begin
 end
 $$;
 
--- The record here goes where its CRM record went. Another CRM that knows it knows the survivor from now on, unless it has one.
+-- The record here goes where its CRM record went; one that a person has deleted already stays deleted by that person. Restored, it
+-- is a record of its own again, also in the CRM. Another CRM that knows it knows the survivor from now on, unless it has one.
 create function private.crm_survivors_retire(p_context private.crm_merge_context, p_absorbed private.crm_absorbed[]) returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
   v_now constant timestamptz := now();
-  v_changes private.crm_merge_change[] := array(
+  v_names jsonb;
+  v_alive uuid[];
+  v_changes private.crm_merge_change[];
+begin
+  execute format($sql$
+    select coalesce(jsonb_object_agg(t.id, t.name), '{}'), coalesce(array_agg(t.id) filter (where t.deleted_at is null), '{}')
+    from public.%I t
+    where t.id = any ($1) and t.workspace_id = $2
+  $sql$, p_context.target)
+  into v_names, v_alive using array(select a.record_id from unnest(p_absorbed) a where a.record_id <> a.survivor_id), p_context.workspace_id;
+  v_changes := array(
     select (a.crm_id, a.modified, 'deleted', a.record_id, jsonb_build_object('$deleted_at', v_now), '{"$deleted_at": null}',
       null, null, null, null, v_now, null, false, null)::private.crm_merge_change
     from unnest(p_absorbed) a
-    where a.record_id <> a.survivor_id);
-  v_names jsonb;
-begin
-  execute format('select coalesce(jsonb_object_agg(t.id, t.name), ''{}'') from public.%I t where t.id = any ($1) and t.workspace_id = $2', p_context.target)
-  into v_names using array(select c.record_id from unnest(v_changes) c), p_context.workspace_id;
+    where a.record_id = any (v_alive));
   perform private.crm_merge_update(p_context, v_changes);
   perform private.crm_keep_journal(p_context, v_changes);
   update private.crm_record_links l
-  set crm_deleted_at = v_now, merged_into = a.survivor_crm_id, has_conflict = false, updated_at = v_now
+  set crm_deleted_at = v_now, merged_into = a.survivor_crm_id, took_ours = true, has_conflict = false, updated_at = v_now
   from unnest(p_absorbed) a
   where l.config_id = p_context.config_id and l.entity_type = p_context.entity and l.crm_record_id = a.crm_id;
   update public.crm_sync_conflicts k

@@ -211,7 +211,7 @@ begin
     v_changes := private.crm_merge_creates(v_context, v_rows, v_ours) || v_changes;
   end if;
   if v_needs.has_deleted then
-    v_changes := v_changes || private.crm_merge_deletes(v_context, v_rows);
+    v_changes := v_changes || private.crm_merge_deletes(v_context, v_rows, v_ours);
   end if;
   v_outcome := private.crm_merge_outcome(v_changes);
 

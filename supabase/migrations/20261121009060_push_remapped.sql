@@ -90,6 +90,38 @@ create trigger change_changed_mappings after update on public.crm_field_mappings
 create trigger change_deleted_mappings after delete on public.crm_field_mappings referencing old table as former
   for each statement execute function private.change_field_mappings();
 
+-- What waits for a person names a value of the CRM's former field. It is asked anew, of the field that is mapped now: the records
+-- are fetched by name.
+create function private.crm_forget_conflicts(p_config uuid, p_entity text, p_fields text[]) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_records text[];
+begin
+  with asked as (
+    update public.crm_sync_conflicts k
+    set conflicting_fields = coalesce(r.fields, k.conflicting_fields), app_data = k.app_data - r.forgotten, crm_data = k.crm_data - r.forgotten,
+      crm_values = k.crm_values - r.forgotten, base = k.base - r.forgotten,
+      status = case when r.fields is null then 'resolved' else k.status end,
+      resolution_strategy = case when r.fields is null then 'agreed' else k.resolution_strategy end,
+      resolved_at = case when r.fields is null then now() else k.resolved_at end
+    from (
+      select c.id, l.fields, case when l.fields is null then '{}' else p_fields end as forgotten
+      from public.crm_sync_conflicts c
+      cross join lateral (
+        select array_agg(f) as fields from unnest(c.conflicting_fields) f where f <> all (p_fields)
+      ) l
+      where c.config_id = p_config and c.entity_type = p_entity and c.status in ('pending', 'ignored') and c.conflicting_fields && p_fields
+    ) r
+    where k.id = r.id
+    returning k.crm_record_id
+  )
+  select coalesce(array_agg(a.crm_record_id), '{}') into v_records from asked a;
+  perform private.crm_mark_dirty(p_config, p_entity, v_records, 'remapped');
+end
+$$;
+
 -- Before anything is compared. The caller holds the run's state.
 create function private.crm_forget_bases(p_config uuid, p_entity text) returns void
 language plpgsql
@@ -105,10 +137,12 @@ begin
   update private.crm_record_links l
   set base = l.base - v_fields, shown = l.shown - v_fields
   where l.config_id = p_config and l.entity_type = p_entity and l.base ?| v_fields;
+  perform private.crm_forget_conflicts(p_config, p_entity, v_fields);
   delete from private.crm_former_fields f
   where f.config_id = p_config and f.entity_type = p_entity and f.is_stale and f.app_field = any (v_fields);
 end
 $$;
 
-revoke execute on function private.crm_end_slices(uuid[]), private.change_field_mappings(), private.crm_forget_bases(uuid, text)
+revoke execute on function private.crm_end_slices(uuid[]), private.change_field_mappings(),
+  private.crm_forget_conflicts(uuid, text, text[]), private.crm_forget_bases(uuid, text)
   from public, anon, authenticated, service_role;

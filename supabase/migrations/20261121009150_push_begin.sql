@@ -36,11 +36,14 @@ as $$
   where o.id = p_context.operation_id and (p_due > 0 or o.progress -> 'entities' ? (p_context.entity || '_to_crm'))
 $$;
 
--- Puts our unlinked records into the outbox, once, and the first of those that are to be looked at again; answers how many rows
--- are due.
+-- Puts our unlinked records and those that were restored here since their CRM record went into the outbox, once, and the first of
+-- those that are to be looked at again; answers how many rows are due.
 create function private.crm_begin_push(p_operation uuid, p_fence bigint, p_entity text) returns int
 language plpgsql
 set search_path = ''
+-- Each link by its record, also where the table of links is small enough for reading it whole to seem cheaper.
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_context private.crm_push_context := private.crm_push_begin(p_operation, p_fence, p_entity);
@@ -64,7 +67,8 @@ begin
         from public.%I t
         where t.workspace_id = $3 and t.deleted_at is null and not exists (
           select from private.crm_record_links l
-          where l.record_id = t.id and l.config_id is not distinct from $1 and l.entity_type is not distinct from $2 offset 0)
+          where l.record_id = t.id and l.config_id is not distinct from $1 and l.entity_type is not distinct from $2
+            and (l.crm_deleted_at is null or l.deleted_by is distinct from 'app' and not l.took_ours) offset 0)
         order by t.created_at, t.id
         on conflict do nothing
       $sql$, v_merge.target) using v_merge.config_id, p_entity, v_merge.workspace_id;

@@ -1,4 +1,4 @@
--- Push, restored: records of ours that went with the CRM's, and that a person has brought back.
+-- Push, restored: records of ours that went with the CRM's, deleted or merged away, and that a person has brought back.
 
 -- Where nothing is created in the CRM they stay here, and a person is told. They leave the outbox here and now: what leaves it with
 -- nothing to say closes its error.
@@ -26,13 +26,22 @@ begin
       offset 0
     ) l);
   v_rows := private.crm_lock_outbox(v_merge, array(select r.record_id from unnest(v_restored) r), array(select r.version from unnest(v_restored) r));
-  with kept as (
+  with gone as (
     delete from private.crm_outbox o where o.ctid = any (v_rows) returning o.record_id
+  ),
+  kept as (
+    select g.record_id, l.merged_into
+    from gone g
+    cross join lateral (
+      select k.merged_into from private.crm_record_links k
+      where k.record_id = g.record_id and k.config_id is not distinct from v_merge.config_id and k.entity_type is not distinct from v_merge.entity
+      offset 0
+    ) l
   )
   insert into public.crm_sync_errors as e (workspace_id, config_id, operation_id, entity_type, direction, record_id, kind, code, message)
   select v_merge.workspace_id, v_merge.config_id, v_merge.operation_id, v_merge.entity, 'push', k.record_id, 'rejected', 'kept_here',
-    format('This %s was deleted in %s and restored here. It stays here only, because this connection creates nothing there. Let it (create_in_crm), restore the %1$s in %2$s, or delete it here.',
-      v_merge.noun, v_merge.crm_name)
+    format('This %s was %s in %s and restored here. It stays here only, because this connection creates nothing there. Let it (create_in_crm), restore the %1$s in %3$s, or delete it here.',
+      v_merge.noun, coalesce('merged into ' || k.merged_into, 'deleted'), v_merge.crm_name)
   from kept k
   on conflict (config_id, entity_type, record_id) where status = 'open' and direction = 'push' do update
   set operation_id = excluded.operation_id, kind = excluded.kind, code = excluded.code, message = excluded.message,
@@ -76,7 +85,7 @@ begin
   end if;
   return array(
     select distinct on (f.crm_record_id) (f.crm_record_id, 'back_again', format(
-      'This %s was deleted in %s, created there anew from ours as %s, and has been restored there since. Merge the two in %2$s, or delete one of them.',
+      'This %s was gone from %s, created there anew from ours as %s, and has been restored there since. Merge the two in %2$s, or delete one of them.',
       p_context.noun, p_context.crm_name, f.replaced_by), null)::private.crm_merge_problem
     from jsonb_array_elements(p_records) r
     join private.crm_former_ids f

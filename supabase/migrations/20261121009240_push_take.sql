@@ -71,6 +71,7 @@ declare
     select r from unnest(v_rows) r left join unnest(v_busy) b on b = (r).record_id where b is null and (r).action <> 'wait');
   v_waiting private.crm_push_row[] := array(select r from unnest(v_rows) r where (r).action = 'wait');
   v_rows_of tid[];
+  v_done uuid[];
   v_new uuid[];
 begin
   v_rows_of := private.crm_lock_outbox(v_merge, array(select r.record_id from unnest(v_idle) r), array(select r.version from unnest(v_idle) r));
@@ -78,11 +79,12 @@ begin
   with done as (
     delete from private.crm_outbox o where o.ctid = any (v_rows_of) returning o.record_id
   )
+  select coalesce(array_agg(d.record_id), '{}') into v_done from done d;
   update public.crm_sync_errors e
   set status = 'resolved', last_seen_at = v_now
-  from done d
-  where e.config_id = v_merge.config_id and e.entity_type = v_merge.entity and e.record_id = d.record_id and e.direction = 'push'
+  where e.config_id = v_merge.config_id and e.entity_type = v_merge.entity and e.record_id = any (v_done) and e.direction = 'push'
     and e.status <> 'resolved';
+  perform private.crm_show_idle(v_merge, v_done);
   v_rows_of := private.crm_lock_outbox(v_merge, array(select r.record_id from unnest(v_waiting) r), array(select r.version from unnest(v_waiting) r));
   update private.crm_outbox o set not_before = v_now + interval '1 minute' where o.ctid = any (v_rows_of);
 

@@ -39,10 +39,12 @@ begin
     where l.ctid = any (v_links) and l.record_id = r.record_id and l.crm_deleted_at is not null and l.crm_record_id <> r.crm_id
     returning l.config_id, l.entity_type, l.crm_record_id, l.crm_modified_at, r.crm_id
   )
-  insert into private.crm_former_ids (config_id, entity_type, crm_record_id, modified, replaced_by)
+  insert into private.crm_former_ids as m (config_id, entity_type, crm_record_id, modified, replaced_by)
   select f.config_id, f.entity_type, f.crm_record_id, f.crm_modified_at, f.crm_id from former f
   on conflict (config_id, entity_type, crm_record_id) do update
-  set modified = excluded.modified, replaced_by = excluded.replaced_by;
+  -- One that was merged away is known with the time of the merge.
+  set modified = case when m.modified::timestamptz > excluded.modified::timestamptz then m.modified else excluded.modified end,
+    replaced_by = excluded.replaced_by;
 
   -- What the CRM has of a record that was there already is not known: the next fetch compares all of it.
   insert into private.crm_record_links as l (config_id, entity_type, crm_record_id, record_id, workspace_id, base, shown, merged_at, crm_modified_at)
@@ -135,13 +137,18 @@ begin
     return;
   end if;
   with free as materialized (
-    select t.id, s.status, r.outcome, t.replaced_by
+    select t.id, t.status, r.outcome, t.replaced_by
     from unnest(p_results) r
-    -- In part is not in step: the open error says what is missing.
-    cross join lateral (select case when r.outcome = 'failed' or r.is_partial then 'failed' else 'synced' end as status) s
     cross join lateral (
-      select p.id, f.replaced_by
+      select p.id, s.status, f.replaced_by
       from public.pipeline_projects p
+      -- In part is not in step, nor is one that another CRM has not got: the open error says what is missing.
+      cross join lateral (
+        select case
+          when r.outcome = 'failed' or r.is_partial or p.sync_status = 'failed' and private.crm_deal_fails(p_context, p.id, p_context.config_id) then 'failed'
+          else 'synced'
+        end as status
+      ) s
       left join lateral (
         select i.replaced_by from private.crm_former_ids i
         where i.config_id = p_context.config_id and i.entity_type = p_context.entity and i.crm_record_id = p.crm_id and i.replaced_by = r.crm_id
@@ -168,9 +175,41 @@ begin
 end
 $$;
 
+-- Deals with nothing left to send: one that had failed is in step, unless another CRM has not got it. That is no edit.
+create function private.crm_show_idle(p_context private.crm_merge_context, p_deals uuid[]) returns void
+language plpgsql
+set search_path = ''
+set enable_seqscan = off
+set jit = off
+as $$
+begin
+  if p_context.entity <> 'opportunities' or p_deals = '{}' then
+    return;
+  end if;
+  with was as materialized (
+    select t.id, t.updated_at
+    from public.pipeline_projects t
+    where t.id = any (p_deals) and t.workspace_id = p_context.workspace_id and t.sync_status = 'failed' and not private.crm_deal_fails(p_context, t.id)
+    for update skip locked
+  ),
+  shown as (
+    update public.pipeline_projects t
+    set sync_status = 'synced'
+    from was
+    where t.id = was.id
+    returning t.id, t.updated_at, was.updated_at as edited_at
+  )
+  update private.crm_record_links l
+  set merged_at = s.updated_at, app_edited_at = case when s.edited_at > l.merged_at then s.edited_at else l.app_edited_at end
+  from shown s
+  where l.record_id = s.id and l.config_id = p_context.config_id and l.entity_type = p_context.entity;
+end
+$$;
+
 revoke execute on function
   private.crm_lock_links(private.crm_merge_context, uuid[]), private.crm_settle_links(private.crm_merge_context, private.crm_push_result[]),
   private.crm_settle_gone(private.crm_push_context, private.crm_push_result[]),
   private.crm_settle_journal(private.crm_merge_context, private.crm_push_result[]),
-  private.crm_settle_deals(private.crm_merge_context, private.crm_push_result[])
+  private.crm_settle_deals(private.crm_merge_context, private.crm_push_result[]),
+  private.crm_show_idle(private.crm_merge_context, uuid[])
   from public, anon, authenticated, service_role;

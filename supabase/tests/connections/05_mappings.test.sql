@@ -34,6 +34,25 @@ select is(pg_temp.try_as('viewer', 'select count(*) from crm_available_fields'),
 select is(pg_temp.try_as('outsider', 'select count(*) from crm_available_fields'), '0', 'nobody else');
 select is(pg_temp.try_as('admin', 'delete from crm_available_fields'), '42501', 'and nobody writes them');
 
+-- Fields that the CRM lacks
+create function pg_temp.map_new(entity text, crm text, app text, direction text default 'bidirectional') returns text language sql as $$
+  select pg_temp.try_as('admin', format('insert into crm_field_mappings (config_id, entity_type, crm_field, app_field, sync_direction) values (%L, %L, %L, %L, %L)',
+    (select id from c), entity, crm, app, direction))
+$$;
+select is(pg_temp.map_new('accounts', 'Raiting', 'custom_fields.rating'), 'PC004', 'a mapping to a field that the CRM lacks is refused');
+select is(pg_temp.map_new('accounts', 'city=City,country=Rating', 'custom_fields.rating'), 'PC004', 'also where it is one part of several');
+select throws_ok(format('set local role service_role; insert into crm_field_mappings (config_id, entity_type, crm_field, app_field) values (%L, ''accounts'', ''a=City,b=Rating,c=Town'', ''custom_fields.rating'')', (select id from c)),
+  'PC004', 'The CRM has no field "City", "Town" on accounts, or hides it from the user who connected.', 'with a sentence that names it');
+select is(pg_temp.map_new('accounts', 'Rating', 'custom_fields.rating'), '1 rows', 'one that it has is not');
+select is(pg_temp.try_as('admin', format('update crm_field_mappings set crm_field = %L where config_id = %L and app_field = %L', 'Gone', (select id from c), 'custom_fields.rating')), 'PC004', 'nor may it become another');
+select is(pg_temp.map_new('opportunities', 'Anything__c', 'custom_fields.any'), '1 rows', 'what was never described may be mapped');
+delete from crm_available_fields where config_id = (select id from c) and name = 'Rating';
+select is(pg_temp.try_as('admin', format('update crm_field_mappings set sync_direction = %L, crm_field = crm_field where config_id = %L and app_field = %L', 'pull', (select id from c), 'custom_fields.rating')), '1 rows', 'a field that went since may stay in its mapping');
+select is(pg_temp.try_as('admin', format('insert into crm_field_mappings (config_id, entity_type, crm_field, app_field) values (%L, %L, %L, %L) on conflict (config_id, entity_type, app_field) do update set position = 7',
+  (select id from c), 'accounts', 'Rating', 'custom_fields.rating')), '1 rows', 'also when all of them are saved once more');
+select is(pg_temp.map_new('accounts', 'Raiting', 'custom_fields.other', 'none'), '1 rows', 'and a mapping that is switched off may name any');
+delete from crm_field_mappings where config_id = (select id from c) and app_field like 'custom_fields.%';
+
 -- Required fields without a mapping
 select is(pg_temp.missing((select id from c)), 'nothing', 'what is required is mapped');
 update crm_field_mappings set sync_direction = 'pull' where config_id = (select id from c) and entity_type = 'accounts' and app_field = 'name';
@@ -87,6 +106,7 @@ select is(pg_temp.map(field, 'shipping_address', 'pull'), 'PC004', 'names no fie
 delete from crm_audit_log where action = 'field_mappings_changed';
 
 -- Who changed a mapping
+delete from crm_available_fields where config_id = (select id from c);
 create function pg_temp.audit(of_action text) returns setof text language sql as $$
   select format('%s %s', (select p from unnest('{owner,admin,member}'::text[]) p where pg_temp.person(p) = a.actor_id), a.detail)
   from crm_audit_log a where a.action = of_action and a.config_id = (select id from c) order by a.detail::text

@@ -141,6 +141,18 @@ delete from private.crm_push_reviews;
 delete from crm_stage_mappings where config_id = (select config from run where name = 'crm') and crm_stage_id = 'Haggling';
 select is((select count(*) from private.crm_push_reviews), 0::bigint, 'stages that are only read ask for nothing');
 
+-- Restored here before the CRM has been read in full
+delete from private.crm_outbox;
+select pg_temp.settings('{"delete_when_deleted": true}'), pg_temp.claim();
+select pg_temp.merge('accounts', pg_temp.record('Y1', '{"name": "Yore"}')), pg_temp.merge('accounts', pg_temp.record('Y1', '{}', '{"deleted": true}'));
+update crm_companies set deleted_at = null where id = pg_temp.ours('Y1');
+select pg_temp.begin_push('accounts'), pg_temp.take('accounts');
+select is(pg_temp.outbox() like '%Yore%', false, 'what was restored here before the CRM has been read in full is not sent yet');
+insert into private.crm_cursors (config_id, entity_type) select config, 'accounts' from run where name = 'crm';
+select pg_temp.begin_push('accounts');
+select is(pg_temp.outbox(), 'accounts:Acme accounts:By a member accounts:Yore', 'afterwards it is due like what was never there, and what is linked is not');
+delete from crm_companies where id = pg_temp.ours('Y1');
+
 -- What is not linked is found by its key, however little is known of a connection that is new
 insert into private.crm_cursors (config_id, entity_type) select config, 'accounts' from run where name = 'crm' on conflict do nothing;
 delete from private.crm_push_starts;

@@ -187,10 +187,24 @@ select is(pg_temp.told(pg_temp.take('accounts')), 'update Back R9 {"phone": "5"}
 select is(pg_temp.merge('accounts', pg_temp.record('R1', '{"name": "Back"}', '{"modified_at": "2099-06-01T00:00:00Z"}')), 'failed=1', 'the old one restored there is not added here');
 select is((select count(*) from crm_companies where name = 'Back' and workspace_id = (select id from w)), 1::bigint, 'where there is one');
 select is((select e.message from crm_sync_errors e where e.config_id = (select config from run) and e.code = 'back_again' and e.status = 'open'),
-  'This company was deleted in Salesforce, created there anew from ours as R9, and has been restored there since. Merge the two in Salesforce, or delete one of them.', 'a person is told');
+  'This company was gone from Salesforce, created there anew from ours as R9, and has been restored there since. Merge the two in Salesforce, or delete one of them.', 'a person is told');
 select is(pg_temp.merge('accounts', pg_temp.record('R9', '{}', '{"deleted": true, "merged_into": "R1"}') || pg_temp.record('R1', '{"name": "Back"}', '{"modified_at": "2099-07-01T00:00:00Z"}')),
   'unchanged=2', 'merged there');
 select results_eq($$ select c.deleted_at is null, (select e.status from crm_sync_errors e where e.config_id = (select config from run) and e.code = 'back_again') from crm_companies c where c.id = pg_temp.ours('R1') $$, $$ values (true, 'resolved') $$, 'it is the one that lives, and nothing is open');
+delete from private.crm_outbox where entity_type = 'accounts';
+
+select pg_temp.merge('accounts', pg_temp.record('R6', '{"name": "Twice gone"}'));
+update crm_companies set deleted_at = now() - interval '1 day' where id = pg_temp.ours('R6');
+select pg_temp.merge('accounts', pg_temp.record('R6', '{}', '{"deleted": true}'));
+update crm_companies set deleted_at = null where id = pg_temp.ours('R6');
+select is(pg_temp.told(pg_temp.take('accounts')), 'create Twice gone {"name": "Twice gone"}', 'so is what a person had deleted here before the CRM did');
+select pg_temp.settings('{}');
+select pg_temp.merge('accounts', pg_temp.record('R7', '{"name": "Gone on both"}'));
+update crm_companies set deleted_at = now() - interval '1 day' where id = pg_temp.ours('R7');
+select pg_temp.merge('accounts', pg_temp.record('R7', '{}', '{"deleted": true}'));
+update crm_companies set deleted_at = null where id = pg_temp.ours('R7');
+select matches(pg_temp.told(pg_temp.take('accounts')), 'create Gone on both', 'also where the CRM''s deletions change nothing here');
+select pg_temp.settings('{"delete_when_deleted": true}');
 delete from private.crm_outbox where entity_type = 'accounts';
 
 select pg_temp.merge('opportunities', pg_temp.record('R4', '{"name": "Won back", "stage_key": "lead"}'));
@@ -200,6 +214,26 @@ select is(pg_temp.remember('deal', 'opportunities') like 'create Won back%', tru
 select pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('deal'), 'written', 'R5'));
 select results_eq($$ select p.crm_id, p.crm_source, l.merged_at = p.updated_at from pipeline_projects p join links l on l.record_id = p.id where l.crm_record_id = 'R5' $$, $$ values ('R5', 'salesforce', true) $$,
   'and shows its new id, which is no edit');
+
+-- Merged away there, restored here
+select pg_temp.settings('{}');
+select pg_temp.merge('accounts', pg_temp.record('M1', '{"name": "Survivor"}') || pg_temp.record('M2', '{"name": "Merged"}') || pg_temp.record('M3', '{"name": "Merged too"}'));
+create temp table merged on commit drop as select pg_temp.ours('M2') as two, pg_temp.ours('M3') as three;
+select pg_temp.merge('accounts', pg_temp.record('M2', '{}', '{"deleted": true, "merged_into": "M1", "modified_at": "2099-03-01T00:00:00Z"}') || pg_temp.record('M3', '{}', '{"deleted": true, "merged_into": "M1"}'));
+update crm_companies set deleted_at = null where id = (select two from merged);
+select is(pg_temp.remember('unmerged', 'accounts'), 'create Merged {"name": "Merged"}', 'what was merged away there and is restored here is created there anew');
+select is(pg_temp.settle('accounts', pg_temp.answer(pg_temp.item('unmerged'), 'written', 'M9')), 'created=1', 'as a record of its own');
+select results_eq($$ select record_id, (select f.modified from private.crm_former_ids f join run r on r.config = f.config_id where f.crm_record_id = 'M2') from links where crm_record_id in ('M2', 'M9') $$,
+  $$ select two, '2099-03-01T00:00:00Z' from merged $$, 'to which it is linked');
+select is(pg_temp.merge('accounts', pg_temp.record('M2', '{}', '{"deleted": true, "merged_into": "M1", "modified_at": "2099-03-01T00:00:00Z"}') || pg_temp.record('M2', '{"name": "Late"}', '{"modified_at": "2099-02-01T00:00:00Z"}')), 'unchanged=1', 'the merge told again means nothing');
+select pg_temp.settings('{"create_in_crm": false}');
+update crm_companies set deleted_at = null where id = (select three from merged);
+select is(pg_temp.told(pg_temp.take('accounts')), 'nothing', 'where nothing is created there, it stays here');
+select is((select message from notices where record_id = (select three from merged)),
+  'This company was merged into M1 in Salesforce and restored here. It stays here only, because this connection creates nothing there. Let it (create_in_crm), restore the company in Salesforce, or delete it here.', 'which a person is told');
+update crm_sync_errors set status = 'resolved' where config_id = (select config from run);
+delete from crm_sync_errors where config_id = (select config from run) and code = 'kept_here';
+delete from private.crm_outbox where entity_type = 'accounts';
 
 select pg_temp.settings('{"delete_when_deleted": true, "create_in_crm": false}');
 select pg_temp.merge('accounts', pg_temp.record('R3', '{"name": "Kept"}'));
@@ -241,6 +275,23 @@ select pg_temp.remember('deal', 'opportunities');
 select pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('deal'), 'written', null, '{"problems": [{"code": "not_an_option", "message": "Salesforce got this record without Region.", "field": "Region"}]}'));
 select results_eq($$ select p.sync_status, e.message, l.merged_at = p.updated_at from pipeline_projects p join links l on l.record_id = p.id join crm_sync_errors e on e.record_id = p.id and e.status = 'open' where l.crm_record_id = 'D1' $$,
   $$ values ('failed', 'Salesforce got this record without Region.', true) $$, 'a deal that went in part does not pass for one that is in step; its open error says what is missing');
+select pg_temp.merge('opportunities', pg_temp.record('D1', '{"name": "Engine 2", "stage_key": "won", "probability": 90, "estimated_value": 10, "expected_close_date": "2027-02-28"}'));
+select results_eq($$ select sync_status, probability::int from pipeline_projects where id = pg_temp.ours('D1') $$, $$ values ('failed', 90) $$, 'what the CRM changes of it meanwhile does not make it so');
+update pipeline_projects set description = 'looked at' where id = pg_temp.ours('D1');
+select pg_temp.take('opportunities');
+select results_eq($$ select p.sync_status, l.merged_at = p.updated_at, (select e.status from errors e where e.record_id = p.id order by e.last_seen_at desc limit 1), pg_temp.outbox()
+    from pipeline_projects p join links l on l.record_id = p.id where l.crm_record_id = 'D1' $$,
+  $$ values ('synced', true, 'resolved', 'contacts:Ada') $$, 'one of which nothing is left to send is in step again, which is no edit either');
+update pipeline_projects set name = 'Engine 2b' where id = pg_temp.ours('D1');
+select pg_temp.remember('deal', 'opportunities');
+select pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('deal'), 'failed', null, '{"error": {"kind": "rejected", "code": "no", "message": "No."}}'));
+insert into crm_sync_errors (workspace_id, config_id, entity_type, direction, record_id, kind, code, message)
+select w.id, pg_temp.connect_crm('hubspot', 'elsewhere'), 'opportunities', 'push', pg_temp.ours('D1'), 'rejected', 'no', 'Nor here.' from w;
+update pipeline_projects set name = 'Engine 2c' where id = pg_temp.ours('D1');
+select pg_temp.remember('deal', 'opportunities');
+select pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('deal'), 'written'));
+select is((select sync_status from pipeline_projects where id = pg_temp.ours('D1')), 'failed', 'nor is one that another CRM has not got');
+delete from crm_sync_configs where workspace_id = (select id from w) and external_account_id = 'elsewhere';
 update pipeline_projects set name = 'Engine 3' where id = pg_temp.ours('D1');
 select pg_temp.remember('deal', 'opportunities');
 select pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('deal'), 'written'));
@@ -258,11 +309,11 @@ select is(pg_temp.ours('D2'), (pg_temp.item('echo') ->> 'key')::uuid, 'the one t
 select is((select count(*) from pg_temp.told(pg_temp.take('opportunities')) t where t like '%Lost%'), 0::bigint, 'which has nothing to say');
 
 -- Counts
-select is((select records_created from crm_sync_logs l join run r on r.operation = l.operation_id where sync_direction = 'push' and entity_type = 'accounts'), 3, 'the run counts its own');
+select is((select records_created from crm_sync_logs l join run r on r.operation = l.operation_id where sync_direction = 'push' and entity_type = 'accounts'), 4, 'the run counts its own');
 create temp table ended on commit drop as select operation from run;
 select pg_temp.again();
 select results_eq($$ select (results #>> '{accounts,push,created}')::int, (results #>> '{accounts,push,deleted}')::int, (results #>> '{accounts,unchanged}')::int from crm_sync_operations o join ended e on e.operation = o.id $$,
-  $$ values (3, 1, 9) $$, 'the results tell both directions apart');
+  $$ values (4, 1, 10) $$, 'the results tell both directions apart');
 -- A search that lags behind shows what was there before the write
 select pg_temp.settings('{}');
 select pg_temp.merge('contacts', pg_temp.record('L1', '{"last_name": "Late", "title": "Old"}', '{"modified_at": "2030-01-01T10:00:00Z"}'));

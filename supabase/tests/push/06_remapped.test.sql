@@ -47,6 +47,27 @@ select is((select custom_fields from crm_companies where id = pg_temp.ours('A1')
 select pg_temp.begin_push('accounts');
 select is(pg_temp.told(pg_temp.take('accounts')), 'update One A1 {"phone": "11", "custom_fields.rating": "Hot"}', 'both go out');
 
+-- A conflict that waits for a person
+delete from private.crm_outbox;
+update crm_sync_configs set conflict_resolution = 'manual_review' where id = (select config from run);
+select pg_temp.claim();
+update crm_companies set phone = '700', name = 'Ours' where id = pg_temp.ours('A2');
+select pg_temp.merge('accounts', pg_temp.record('A2', '{"name": "Theirs", "phone": "800"}'));
+update crm_companies set phone = '700' where id = pg_temp.ours('A3');
+select pg_temp.merge('accounts', pg_temp.record('A3', '{"name": "Three", "phone": "800"}'));
+create function pg_temp.conflicts() returns text language sql as $$
+  select string_agg(concat_ws(' ', k.crm_record_id, k.status, k.conflicting_fields::text, k.crm_data ->> 'phone'), ', ' order by k.crm_record_id, k.status)
+  from crm_sync_conflicts k where k.config_id = (select config from run) and k.origin = 'sync' and k.operation_id is not null and (k.resolution_strategy is null or k.resolution_strategy = 'agreed')
+$$;
+select is(pg_temp.conflicts(), 'A2 pending {name,phone} 800, A3 pending {phone} 800', 'two records wait for a person');
+select pg_temp.change($$ update crm_field_mappings set crm_field = 'Phone2__c' where config_id = %L and entity_type = 'accounts' and app_field = 'phone' $$), pg_temp.claim();
+select pg_temp.begin_push('accounts');
+select is(pg_temp.conflicts(), 'A2 pending {name}, A3 resolved {phone} 800', 'of the field that is mapped no more nothing is asked');
+select results_eq($$ select crm_record_id, reason from private.crm_dirty where config_id = (select config from run) order by 1 $$, $$ values ('A2', 'remapped'), ('A3', 'remapped') $$, 'the records are looked at again');
+select pg_temp.merge('accounts', pg_temp.record('A2', '{"name": "Theirs", "phone": null}') || pg_temp.record('A3', '{"name": "Three", "phone": "900"}'));
+select is(pg_temp.conflicts(), 'A2 pending {name}, A3 pending {phone} 900, A3 resolved {phone} 800', 'and asked about the field that is mapped now, where there is something to ask');
+delete from private.crm_dirty;
+
 -- The end of a connection
 select pg_temp.change('delete from crm_field_mappings where config_id = %L');
 select private.crm_disconnect(pg_temp.person('admin'), (select config from run));

@@ -17,7 +17,7 @@ select is(pg_temp.begin_as('mia', 'Q3', array[pg_temp.d('Bridge'), pg_temp.d('Ro
 insert into scenario select name, id from pipeline_scenarios where name = 'Q3';
 select results_eq($$ select status, conversion_rates, template_key, forecast_months, created_by from pipeline_scenarios where name = 'Q3' $$,
   $$ values ('draft', '{"lead": 0.2, "prospect": 0.3, "won": 1}'::jsonb, 'spec_000', 12, pg_temp.person('mia')) $$, 'with rates in the workspace''s own stages');
-select is((select count(*) from pipeline_scenario_projects), 2::bigint, 'each deal once');
+select is((select count(*) from pipeline_scenario_projects where workspace_id = (select id from w)), 2::bigint, 'each deal once');
 select is(pg_temp.begin_as('max', 'q3'), 'PC008 name: There is a scenario "q3" already.', 'a name is taken in any case');
 select is(pg_temp.begin_as('mia', ' '), '23514 name: The value of name does not fit. The rule is: char_length(btrim(name)) >= 1 AND char_length(btrim(name)) <= 255.', 'a name has letters');
 select is(pg_temp.begin_as('mia', 'X', '{}', '{"nonsense": 0.2}'), 'PC004 conversion_rates.nonsense: This workspace has no stage "nonsense".', 'an unknown stage is named');
@@ -33,7 +33,7 @@ select is(pg_temp.begin_as('mia', 'X', array[pg_temp.d('Wall')]), format('PC001 
 update pipeline_projects set deleted_at = null where id = pg_temp.d('Wall');
 select is(pg_temp.begin_as('vera', 'X'), 'PC002 : This needs the role member in the workspace; yours is viewer.', 'a viewer begins none');
 select is(pg_temp.begin_as('eve', 'X'), 'PC001 : There is nothing under this id, or you are not a member of its workspace.', 'a stranger neither');
-select is((select count(*) from pipeline_scenarios), 1::bigint, 'none of these left a scenario');
+select is((select count(*) from pipeline_scenarios where workspace_id = (select id from w)), 1::bigint, 'none of these left a scenario');
 
 -- Editing ----------------------------------------------------------------------------------------------------------------
 

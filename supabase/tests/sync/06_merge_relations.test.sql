@@ -93,7 +93,12 @@ select is((pg_temp.contact('C1')).deleted_at, null, 'stays here, unless the conn
 select ok((select crm_deleted_at is not null from links where crm_record_id = 'C1'), 'its link knows');
 select is(pg_temp.merge('contacts', pg_temp.record('C1', '{}', '{"deleted": true}')), 'unchanged=1', 'once');
 select is(pg_temp.merge('contacts', pg_temp.record('X1', '{}', '{"deleted": true}')), 'unchanged=1', 'one that we never had is no loss');
-select is(pg_temp.merge('contacts', pg_temp.record('C1', '{"last_name": "Lee"}')), 'unchanged=1', 'one that comes back');
+select is(pg_temp.merge('contacts', pg_temp.record('C1', '{"last_name": "Lee"}', '{"may_lag": true}')), 'unchanged=1', 'a search that lags behind still shows it');
+select ok((select crm_deleted_at is not null from links where crm_record_id = 'C1'), 'and brings nothing back, not even with the time of the deletion');
+select pg_temp.merge('contacts', pg_temp.record('C1', '{"last_name": "Lee"}', '{"may_lag": true, "modified_at": "2099-01-01T00:00:01Z"}'));
+select is((select crm_deleted_at from links where crm_record_id = 'C1'), null, 'with a later time it is alive again');
+select pg_temp.merge('contacts', pg_temp.record('C1', '{}', '{"deleted": true, "modified_at": "2099-01-01T00:00:02Z"}'));
+select is(pg_temp.merge('contacts', pg_temp.record('C1', '{"last_name": "Lee"}')), 'unchanged=1', 'one that comes back under its old time, seen by name or in a list,');
 select is((select crm_deleted_at from links where crm_record_id = 'C1'), null, 'is alive again');
 
 select pg_temp.settings('{"delete_when_deleted": true}');
@@ -105,6 +110,11 @@ select results_eq($$ select deleted_at, last_name from pg_temp.contact('C1') $$,
 update crm_contacts set deleted_at = now() - interval '1 day' where id = (pg_temp.contact('C1')).id;
 select pg_temp.merge('contacts', pg_temp.record('C1', '{"last_name": "Lee-Again"}'));
 select ok((pg_temp.contact('C1')).deleted_at is not null, 'what a person deleted here stays deleted');
+select is(pg_temp.merge('contacts', pg_temp.record('C1', '{}', '{"deleted": true}')), 'deleted=1', 'deleted in the CRM as well');
+select is((pg_temp.contact('C1')).deleted_at, now() - interval '1 day', 'it went when that person deleted it');
+select is((select count(*) from journal where crm_record_id = 'C1' and action = 'deleted'), 1::bigint, 'of which the run has nothing to undo');
+select pg_temp.merge('contacts', pg_temp.record('C1', '{"last_name": "Lee-Once-More"}'));
+select ok((pg_temp.contact('C1')).deleted_at is not null, 'and stays so when the CRM has its own back');
 select is(pg_temp.merge('contacts', pg_temp.record('C2', '{}', '{"deleted": true, "merged_into": "C4"}')), 'deleted=1', 'merged into another in the CRM');
 select ok((pg_temp.contact('C2')).deleted_at is not null, 'goes here too, for it is the other one now');
 delete from crm_contacts where id = (pg_temp.contact('C4')).id;

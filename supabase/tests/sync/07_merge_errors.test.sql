@@ -80,6 +80,10 @@ select pg_temp.merge('contacts', pg_temp.many(7), run_name => 'fresh', done => t
 select results_eq('select records_processed, records_created, records_unchanged, records_synced from log', $$ values (11, 7, 4, 11) $$, 'the log adds up');
 select is((select progress #> '{entities,contacts}' from op), '{"done": 11, "total": 11}'::jsonb, 'at the end the total is what there was');
 select is(private.crm_incremental_cursor((select config from run where name = 'fresh'), 'contacts'), '{"modified_at": "2030-01-01", "id": "9"}'::jsonb, 'the next run goes on from here');
+update private.crm_record_links set created_at = clock_timestamp() where config_id = (select config from run where name = 'fresh');
+select is(private.crm_was_linked((select operation from run where name = 'fresh'), 'contacts'), false, 'what this run has linked tells nothing of earlier ones');
+update private.crm_record_links set created_at = now() - interval '1 day' where config_id = (select config from run where name = 'fresh');
+select is(private.crm_was_linked((select operation from run where name = 'fresh'), 'contacts'), true, 'what was linked before does: reading all of it anew has deletions to tell of');
 select private.crm_merge_page(operation, fence, 'accounts', '[]', '[]', '{"entity": "accounts", "cursor": null, "entity_done": true}', null) from run where name = 'fresh';
 select ok((private.crm_incremental_cursor((select config from run where name = 'fresh'), 'accounts') ->> 'modified_at')::timestamptz between now() - interval '2 hours' and now(),
   'where nothing was yet, the next run asks for what is new since, deletions included');

@@ -104,5 +104,11 @@ select is(pg_temp.merge('contacts', pg_temp.record('H2', '{}', '{"deleted": true
 select is(pg_temp.merge('contacts', pg_temp.record('H2', '{"last_name": "Two"}', '{"modified_at": "2099-01-02T00:00:00Z"}')), 'unchanged=1', 'it is not brought back by what was before that');
 select is((select merged_into from links where crm_record_id = 'H2'), 'H9', 'its link knows where it is');
 
+-- A person had deleted ours before.
+select pg_temp.merge('accounts', pg_temp.record('Q1', '{"name": "Stays"}') || pg_temp.record('Q2', '{"name": "Went before"}'));
+update crm_companies set deleted_at = now() - interval '1 day' where id = (pg_temp.company('Q2')).id;
+select is(pg_temp.merge('accounts', pg_temp.record('Q2', '{}', '{"deleted": true, "merged_into": "Q1"}')), 'deleted=1', 'what a person deleted here may be merged away there');
+select is((select deleted_at from crm_companies where name = 'Went before' and workspace_id = (select id from w)), now() - interval '1 day', 'it went when that person deleted it');
+
 select * from finish();
 rollback;

@@ -129,7 +129,8 @@ export function fateOf({ blow, freeze, meddle, earlier }: Circumstances): Fate {
       if (onStep === null || steps < onStep.step) return page;
       if (onStep.what === "hears_it_again") return { ...page, records: [...before, ...page.records] };
       if (onStep.what !== "hears_late" || !LAGGING.has(crm.id)) return page;
-      return { ...page, records: [...page.records, ...earlier.of(entity)] };
+      const late = earlier.of(entity).map((record) => ({ ...record, mayLag: true as const }));
+      return { ...page, records: [...page.records, ...late] };
     };
     return { ...crm, readPage };
   };

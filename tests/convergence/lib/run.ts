@@ -26,8 +26,12 @@ export interface RunEnd {
 /** One run of a connection from its request to its end, with blows on the way. Time passes as fast as the workers do. */
 export async function runConnection(bed: Bed, options: RunOptions): Promise<RunEnd> {
   const { sql } = bed;
-  const [operation] = await sql<{ id: string }[]>`
-    select (private.crm_enqueue(c, null, null, 'manual')).id from public.crm_sync_configs c where c.id = ${options.config}`;
+  const [, [operation]] = await sql.begin((one) => [
+    // As crm_start_sync does: the schedule may queue a run at the same moment.
+    one`select from public.crm_sync_configs where id = ${options.config} for no key update`,
+    one<{ id: string }[]>`
+      select (private.crm_enqueue(c, null, null, 'manual')).id from public.crm_sync_configs c where c.id = ${options.config}`,
+  ]);
   if (operation === undefined) throw new Error("The run was not queued.");
   const blows = [...options.blows];
   options.earlier.runBegins();

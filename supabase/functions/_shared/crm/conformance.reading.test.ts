@@ -85,12 +85,31 @@ describe.each(SUBJECTS)("reading with the $id provider", (subject: Subject) => {
     });
   });
 
-  describe("reading what changed", () => {
-    const ids = (count: number) =>
-      (mock.control.list(subject.types.contacts, 0, 50) as Record<string, unknown>[])
-        .map((row) => String(row.Id ?? row.id))
-        .slice(0, count);
+  const ids = (count: number) =>
+    (mock.control.list(subject.types.contacts, 0, 50) as Record<string, unknown>[])
+      .map((row) => String(row.Id ?? row.id))
+      .slice(0, count);
 
+  describe("reading everything again", () => {
+    afterEach(() => mock.control.reset());
+
+    it("tells what is gone by now, which a first read does not", async () => {
+      const [gone = "", winner = "", loser = ""] = ids(3);
+      const type = subject.types.contacts;
+      mock.control.records([{ action: "delete", type, id: gone }]);
+      const [merge] = mock.control.records([{ action: "merge", type, winner, losers: [loser] }]);
+      const first = await readThrough(session, contacts);
+      expect(first.records.filter(({ deleted }) => deleted)).toEqual([]);
+      const { records, highWater } = await readThrough(session, { ...contacts, again: true });
+      expect(records.filter(({ deleted }) => !deleted)).toHaveLength(first.records.length);
+      const by = new Map(records.map((record) => [record.id, record]));
+      expect(by.get(gone)).toMatchObject({ deleted: true });
+      expect(by.get(loser)).toMatchObject({ deleted: true, mergedInto: String(merge?.id ?? winner) });
+      expect(Date.parse(highWater?.modifiedAt ?? "")).toBeLessThanOrEqual(Date.now());
+    });
+  });
+
+  describe("reading what changed", () => {
     afterEach(() => mock.control.reset());
 
     it("is quiet when nothing has", async () => {

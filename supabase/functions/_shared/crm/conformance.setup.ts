@@ -164,6 +164,7 @@ export interface PassOptions {
   entity: EntityType;
   fields: readonly string[];
   since?: HighWater | null;
+  again?: boolean;
   pageSize?: number;
   /** Which provider reads the next page: a new one each time stands for a worker that was replaced. */
   reader: () => CrmProvider;
@@ -172,12 +173,13 @@ export interface PassOptions {
 
 /** Reads to the end as the sync does: the cursor is kept as JSON, and a passing fault repeats its page. */
 export async function readThrough(session: CrmSession, options: PassOptions): Promise<Pass> {
-  const { entity, fields, since = null, pageSize } = options;
+  const { entity, fields, since = null, again, pageSize } = options;
   const pass: Pass = { records: [], highWater: null, pages: 0 };
   let kept = "null";
   do {
     const cursor = JSON.parse(kept) as PageCursor | null;
-    const page = await repeated(() => options.reader().readPage(session, { entity, fields, cursor, since, pageSize }));
+    const request = { entity, fields, cursor, since, again, pageSize };
+    const page = await repeated(() => options.reader().readPage(session, request));
     pass.records.push(...page.records);
     pass.highWater = page.highWater;
     pass.pages += 1;

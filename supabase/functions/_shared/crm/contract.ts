@@ -169,6 +169,8 @@ export interface CrmRecord {
   /** The CRM's own text at full precision: it is compared, never computed with. */
   modifiedAt: string;
   deleted: boolean;
+  /** From an index that lags behind: it may have been deleted since. */
+  mayLag?: true;
   /** The survivor's id when this record went away by a merge. */
   mergedInto?: string | null;
   /** Raw values by CRM field name. A requested field that is absent was not read. */
@@ -187,6 +189,17 @@ export type PageCursor = Record<string, string | number | boolean | null>;
 export interface HighWater {
   modifiedAt: string;
   id: string;
+  /** Where deletions are read by themselves, and not with every run. Only the provider that made it reads it. */
+  deletions?: DeletionsRead;
+}
+
+/** The last time that deletions were read to the end. */
+export interface DeletionsRead {
+  /** By our clock, ISO. */
+  readAt: string;
+  calls: number;
+  /** By the CRM's clock: those before are known. */
+  upTo: string;
 }
 
 export interface ReadRequest {
@@ -196,6 +209,8 @@ export interface ReadRequest {
   cursor: PageCursor | null;
   /** null reads everything that is live; else what changed since, deletes and merges included, with an overlap. */
   since: HighWater | null;
+  /** Everything, for the second time: with what was deleted or merged away, as far as the CRM still knows it. */
+  again?: boolean;
   /** Only records that fulfil it, in terms of CRM fields. Deleted records come regardless. */
   filter?: CrmFilter;
   pageSize?: number;

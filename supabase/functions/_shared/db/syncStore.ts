@@ -1,6 +1,6 @@
 import type { SyncStore } from "../sync/store.ts";
 import { callStore } from "./sql/calls.ts";
-import { incrementalCursor, mergePage, upsertOwners } from "./sql/merge.ts";
+import { incrementalCursor, mergePage, upsertOwners, wasLinked } from "./sql/merge.ts";
 import { beginPush, dueDirty, isUnchanged, settleDirty, settleOutbound, takeOutbound } from "./sql/outbound.ts";
 import { planPage, planPush } from "./sql/plan.ts";
 import { claim, finish, handOver, keepCheckpoint, noteError, renew, setTotals } from "./sql/run.ts";
@@ -31,6 +31,7 @@ export function syncStore(db: Db): SyncStore {
     settleOutbound: (run, entity, results) => settleOutbound(db, run, entity, results),
     undoPage: (run, limit) => undoPage(db, run, limit),
     incrementalCursor: (config, entity) => incrementalCursor(db, config, entity),
+    wasLinked: (run, entity) => wasLinked(db, run, entity),
     upsertOwners: (config, owners) => upsertOwners(db, config, owners),
     connectionFailed: (config, reason) => connectionFailed(db, config, reason),
     tokens: (config, provider) => tokenStore(db, config, provider),

@@ -37,7 +37,7 @@ export interface HowToRead extends Pick<FetchRequest, "relations"> {
  * An id that the CRM does not know (any more) counts as deleted there: purged from its bin, or no longer shown to the user who
  * connected. We cannot tell which, so it gets no more than any deletion does: the link is marked, and our record goes only
  * where the connection says so. Of a record that was never linked the merge knows nothing and does nothing; one that is
- * seen again is alive again.
+ * seen again is alive again. When that was nobody knows, so it has no time of its own.
  */
 export async function readByName(
   slice: Slice,
@@ -48,10 +48,9 @@ export async function readByName(
   const crmFields = [...new Set([...plan.crmFields, ...wanted.fields])];
   const found = await fetchByName(slice, { entity: plan.entity, crmFields }, ids, relations);
   const { records, rejected } = mapAll(plan, [...found.values()]);
-  const now = slice.deps.now().toISOString();
   const gone = ids
     .filter((id) => !found.has(id))
-    .map((id): MergeRecord => ({ crm_id: id, modified_at: now, deleted: true, values: {} }));
+    .map((id): MergeRecord => ({ crm_id: id, modified_at: null, deleted: true, values: {} }));
   const marked = marker(found, wanted);
   const page: Page = {
     entity: plan.entity,

@@ -81,7 +81,10 @@ describe("records that were named", () => {
   it("count as gone whatever the filter says", async () => {
     crm.records.accounts = crm.records.accounts.slice(0, 2);
     await slice({ field: "industry", operator: "not_empty" });
-    expect(sent().filter(({ deleted }) => deleted)).toMatchObject([{ crm_id: "accounts-2" }, { crm_id: "accounts-3" }]);
+    expect(sent().filter(({ deleted }) => deleted)).toMatchObject([
+      { crm_id: "accounts-2", modified_at: null },
+      { crm_id: "accounts-3", modified_at: null },
+    ]);
     expect(onlyLinked()).toEqual(["accounts-0", "accounts-1"]);
   });
 

@@ -51,7 +51,9 @@ export async function highWater({ deps, claim }: Slice, entity: EntityType): Pro
   const { filters, reads_all } = claim.settings;
   if (reads_all && filters?.[entity] !== undefined) return null;
   const stored = await deps.store.incrementalCursor(claim.config_id, entity);
-  return stored === null ? null : { modifiedAt: stored.modified_at, id: stored.id };
+  if (stored === null) return null;
+  const { modified_at: modifiedAt, ...rest } = stored;
+  return { modifiedAt, ...rest };
 }
 
 export function waiting({ deps, remainingMs }: Slice) {

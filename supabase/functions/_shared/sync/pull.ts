@@ -1,4 +1,4 @@
-import type { EntityType, PageCursor } from "../crm/contract.ts";
+import type { EntityType, HighWater, PageCursor } from "../crm/contract.ts";
 import { spent } from "./budget.ts";
 import type { Checkpoint, Place } from "./checkpoint.ts";
 import type { MappingPlan } from "./mapping/plan.ts";
@@ -40,9 +40,10 @@ async function reader(slice: Slice, place: Place, plan: MappingPlan): Promise<Re
   const { entity } = place;
   const filter = filterOf(slice, entity);
   const since = await highWater(slice, entity);
+  const again = since === null && (await deps.store.wasLinked(slice.run, entity));
   slice.gate.purpose = since === null ? "backfill" : "incremental";
   const read = async (cursor: PageCursor | null) => {
-    const request = { entity, fields: plan.crmFields, cursor, since, filter, pageSize: deps.limits.pageSize };
+    const request = { entity, fields: plan.crmFields, cursor, since, again, filter, pageSize: deps.limits.pageSize };
     const page = await patiently(waiting(slice), () => session.use((one) => crm.readPage(one, request)));
     slice.recordsRead += page.records.length;
     return page;
@@ -55,15 +56,19 @@ async function merge(slice: Slice, plan: MappingPlan, batch: Batch, from: PageCu
   const { records, rejected } = mapAll(plan, batch.records);
   const before: Checkpoint = { ...at(slice, entity), cursor: from, entity_done: false };
   const checkpoint: Checkpoint = { ...at(slice, entity), cursor: batch.next, entity_done: batch.next === null };
-  const reached = batch.highWater;
-  const cursor =
-    checkpoint.entity_done && reached !== null ? { modified_at: reached.modifiedAt, id: reached.id } : null;
+  const cursor = checkpoint.entity_done ? stored(batch.highWater) : null;
   const page: Page = { entity, records, rejected, checkpoint, cursor };
   const began = slice.deps.now().getTime();
   const counts = await mergeBatch(slice, page, before);
   slice.mergeMs += slice.deps.now().getTime() - began;
   slice.checkpoint = checkpoint;
   slice.counts = added(slice.counts, counts);
+}
+
+function stored(reached: HighWater | null): Page["cursor"] {
+  if (reached === null) return null;
+  const { modifiedAt, ...rest } = reached;
+  return { modified_at: modifiedAt, ...rest };
 }
 
 function at({ claim, partial }: Slice, entity: EntityType): Omit<Checkpoint, "cursor" | "entity_done"> {

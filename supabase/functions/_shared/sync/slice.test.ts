@@ -52,6 +52,40 @@ describe("a first sync", () => {
     ]);
   });
 
+  it("keeps what a provider notes beside the high water, for the next one", async () => {
+    const deletions = { readAt: "2026-01-02T00:00:00.000Z", calls: 7, upTo: "2026-01-01T00:00:00.000Z" };
+    const asked: unknown[] = [];
+    const deps = depsOf(run, crm, clock);
+    const { provider } = deps;
+    deps.provider = (id) => {
+      const real = provider(id);
+      const readPage: typeof real.readPage = async (session, request) => {
+        asked.push(request.since?.deletions);
+        const page = await real.readPage(session, request);
+        return { ...page, highWater: page.highWater && { ...page.highWater, deletions } };
+      };
+      return { ...real, readPage };
+    };
+    await runSlice(deps, { operation: "op", holder: "test" });
+    const first = asked.length;
+    run.status = "queued";
+    run.checkpoint = null;
+    await runSlice(deps, { operation: "op", holder: "test" });
+    expect([asked[0], asked[first]]).toEqual([undefined, deletions]);
+  });
+
+  it("asks for deletions where it is the first no more", async () => {
+    const asked: (boolean | undefined)[] = [];
+    crm.onRead = async (_name, { again }) => void asked.push(again);
+    await slice();
+    run = Object.assign(newRun(), { wasLinked: true });
+    await slice();
+    expect([new Set(asked.slice(0, asked.length / 2)), new Set(asked.slice(asked.length / 2))]).toEqual([
+      new Set([false]),
+      new Set([true]),
+    ]);
+  });
+
   it("reads the next page while it merges this one", async () => {
     let readDuringMerge = false;
     run.before = (verb) => {

@@ -62,6 +62,8 @@ export interface SyncStore {
   undoPage(run: RunRef, limit: number): Promise<boolean>;
   settleOutbound(run: RunRef, entity: EntityType, results: readonly OutboundResult[]): Promise<PushCounts>;
   incrementalCursor(config: string, entity: EntityType): Promise<StoredHighWater | null>;
+  /** Whether an earlier run has linked records of it. */
+  wasLinked(run: RunRef, entity: EntityType): Promise<boolean>;
   upsertOwners(config: string, owners: readonly OwnerRow[]): Promise<void>;
   connectionFailed(config: string, reason: string): Promise<void>;
   tokens(config: string, provider: ProviderId): TokenStore;

@@ -5,7 +5,7 @@ import type { CallStore } from "./gate.ts";
 import { NOTHING } from "./mergeBatch.ts";
 import type { StoredSession } from "./session.ts";
 import type { SliceDeps, SliceLimits } from "./slice.ts";
-import type { Claim, Outcome, Page, RunError, SyncStore } from "./store.ts";
+import type { Claim, Outcome, Page, RunError, StoredHighWater, SyncStore } from "./store.ts";
 import { type FakeCrm, providerOf } from "./testing.crm.ts";
 import { FakeOutbox } from "./testing.outbox.ts";
 
@@ -37,7 +37,8 @@ export interface FakeRun {
   rejected: Map<string, string>;
   errors: RunError[];
   totals: Record<string, number | null> | null;
-  cursors: Map<string, { modified_at: string; id: string }>;
+  cursors: Map<string, StoredHighWater>;
+  wasLinked: boolean;
   connectionReason: string | null;
   pages: Page[];
   outbox: FakeOutbox;
@@ -62,6 +63,7 @@ export function newRun(): FakeRun {
     errors: [],
     totals: null,
     cursors: new Map(),
+    wasLinked: false,
     connectionReason: null,
     pages: [],
     outbox: new FakeOutbox(),
@@ -214,6 +216,7 @@ export function storeOf(run: FakeRun, claim: Partial<Claim> = {}): SyncStore {
       push: () => Promise.reject(new Error("not part of a sync")),
     },
     incrementalCursor: async (_config, entity) => run.cursors.get(entity) ?? null,
+    wasLinked: async () => run.wasLinked,
     upsertOwners: async () => run.before("upsertOwners"),
     async connectionFailed(_config, reason) {
       run.connectionReason = reason;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { HighWater, PageCursor } from "../contract.ts";
+import type { DeletionsRead, HighWater, PageCursor } from "../contract.ts";
 
 /**
  * The four ways of reading, each a phase of the cursor:
@@ -12,7 +12,14 @@ const cursorSchema = z.discriminatedUnion("phase", [
   z.object({ phase: z.literal("list"), after: z.string().nullable(), startedAt: z.string(), ...shared }),
   z.object({ phase: z.literal("search"), from: z.number(), seenIds: z.string(), ...shared }),
   z.object({ phase: z.literal("ties"), at: z.number(), afterId: z.string(), seenIds: z.string(), ...shared }),
-  z.object({ phase: z.literal("archived"), after: z.string().nullable(), ...shared }),
+  z.object({
+    phase: z.literal("archived"),
+    after: z.string().nullable(),
+    from: z.number(),
+    startedAt: z.string(),
+    calls: z.number(),
+    ...shared,
+  }),
 ]);
 
 export type Cursor = z.infer<typeof cursorSchema>;
@@ -33,6 +40,44 @@ export function startOf(since: HighWater | null, now: Date, searches: boolean): 
   return { phase: "search", from: Date.parse(since.modifiedAt) - OVERLAP_MS, seenIds: "", ...nothing };
 }
 
+/** So many calls are spent on the archive with every run: it cannot be asked for what is new in it. */
+const FREE_CALLS = 5;
+const CALL_EVERY_MS = 60_000;
+const DAY_MS = 24 * 3_600_000;
+
+/** A longer archive is read at a call a minute on the average, and once a day at least. Webhooks tell of deletions at once. */
+export function archiveIsDue({ deletions }: HighWater, now: Date): boolean {
+  if (deletions === undefined || deletions.calls <= FREE_CALLS) return true;
+  const age = now.getTime() - Date.parse(deletions.readAt);
+  return age < 0 || age >= Math.min(deletions.calls * CALL_EVERY_MS, DAY_MS);
+}
+
+/** From the place that reading has reached: what was archived before it was in the archive by then. */
+export function archiveOf(
+  cursor: CursorOf<"list" | "search">,
+  since: HighWater | null,
+  now: Date,
+): CursorOf<"archived"> {
+  const reached = highWaterOf(cursor, null);
+  const known = since === null ? null : (since.deletions?.upTo ?? since.modifiedAt);
+  return {
+    phase: "archived",
+    after: null,
+    from: known === null ? 0 : Date.parse(known) - OVERLAP_MS,
+    startedAt: now.toISOString(),
+    calls: 0,
+    total: cursor.total,
+    seenAt: reached?.modifiedAt ?? null,
+    seenId: reached?.id ?? null,
+  };
+}
+
+/** What is kept of the archive for the next run, at the place where this one stands. */
+function deletionsOf(cursor: Cursor, reached: HighWater, since: HighWater | null): DeletionsRead | undefined {
+  if (cursor.phase !== "archived") return since?.deletions;
+  return { readAt: cursor.startedAt, calls: cursor.calls, upTo: reached.modifiedAt };
+}
+
 /** Keeps the latest (time, id) of all pages so far. */
 export function withSeen<C extends Cursor>(cursor: C, records: readonly { id: string; modifiedAt: string }[]): C {
   let latest = { seenAt: cursor.seenAt, seenId: cursor.seenId };
@@ -48,6 +93,14 @@ export function withSeen<C extends Cursor>(cursor: C, records: readonly { id: st
  * So the first pull vouches only for the time before it began.
  */
 export function highWaterOf(cursor: Cursor, since: HighWater | null): HighWater | null {
+  const reached = placeOf(cursor, since);
+  if (reached === null) return null;
+  const { modifiedAt, id } = reached;
+  const deletions = deletionsOf(cursor, reached, since);
+  return { modifiedAt, id, ...(deletions === undefined ? {} : { deletions }) };
+}
+
+function placeOf(cursor: Cursor, since: HighWater | null): HighWater | null {
   const { seenAt, seenId } = cursor;
   if (seenAt === null || seenId === null) return since;
   if (cursor.phase === "list" && Date.parse(seenAt) > Date.parse(cursor.startedAt)) {

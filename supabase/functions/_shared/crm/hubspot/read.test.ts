@@ -1,10 +1,14 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { CrmProvider, CrmRecord, EntityType, HighWater, PageCursor } from "../contract.ts";
+import { archiveIsDue } from "./cursor.ts";
 import { createHubSpot } from "./provider.ts";
 
 const session = { accessToken: "token", instanceUrl: "https://api.hubapi.com", externalAccountId: "7" };
 const NOW = "2026-11-21T12:00:00.000Z";
 const SINCE: HighWater = { modifiedAt: "2026-11-21T11:00:00.000Z", id: "1" };
+
+/** Companies of a contact, more than HubSpot answers at once: the primary one comes last. */
+const CROWDED = { id: "7", companies: 250, page: 100 };
 
 interface Stored {
   id: string;
@@ -16,6 +20,8 @@ interface Stored {
 let store: Stored[];
 let searches: { filters: { propertyName: string; operator: string; value: string }[]; after?: string }[];
 let onSearch: (() => void) | undefined;
+let archiveCalls: number;
+let clock: string;
 let provider: CrmProvider;
 
 const toObject = ({ id, modified, archivedAt, properties }: Stored) => ({
@@ -24,8 +30,32 @@ const toObject = ({ id, modified, archivedAt, properties }: Stored) => ({
   createdAt: modified,
   updatedAt: modified,
   archived: archivedAt !== undefined,
+  ...(id === CROWDED.id ? { associations: { companies: listedCompanies(CROWDED.page) } } : {}),
   ...(archivedAt ? { archivedAt } : {}),
 });
+
+const companyAt = (place: number) => ({ id: String(1000 + place), isPrimary: place === CROWDED.companies });
+
+function listedCompanies(count: number) {
+  const results = Array.from({ length: count }, (_, i) => ({
+    id: companyAt(i + 1).id,
+    type: "contact_to_company_unlabeled",
+  }));
+  return { results, paging: { next: { after: String(count) } } };
+}
+
+/** A page of the associations of the crowded contact. */
+function crowdedPage(after: number) {
+  const end = Math.min(after + CROWDED.page, CROWDED.companies);
+  const to = Array.from({ length: end - after }, (_, i) => {
+    const { id, isPrimary } = companyAt(after + i + 1);
+    const typeIds = isPrimary ? [1, 279] : [279];
+    const associationTypes = typeIds.map((typeId) => ({ category: "HUBSPOT_DEFINED", typeId }));
+    return { toObjectId: Number(id), associationTypes };
+  });
+  const paging = end < CROWDED.companies ? { paging: { next: { after: String(end) } } } : {};
+  return { from: { id: CROWDED.id }, to, ...paging };
+}
 
 const compare: Record<string, (a: number, b: number) => boolean> = {
   GT: (a, b) => a > b,
@@ -57,6 +87,7 @@ function search(body: {
 
 function list(url: URL) {
   const archived = url.searchParams.get("archived") === "true";
+  if (archived) archiveCalls += 1;
   const after = Number(url.searchParams.get("after") ?? 0);
   const limit = Number(url.searchParams.get("limit"));
   const matching = store.filter((item) => (item.archivedAt !== undefined) === archived && Number(item.id) > after);
@@ -84,6 +115,8 @@ beforeEach(() => {
   store = [];
   searches = [];
   onSearch = undefined;
+  archiveCalls = 0;
+  clock = NOW;
   const names = [
     "email",
     "lastmodifieddate",
@@ -95,7 +128,7 @@ beforeEach(() => {
   ];
   provider = createHubSpot({
     env: { HUBSPOT_CLIENT_ID: "app" },
-    now: () => new Date(NOW),
+    now: () => new Date(clock),
     sleep: async () => {},
     fetch: async (input, init) => {
       const url = new URL(String(input));
@@ -106,7 +139,13 @@ beforeEach(() => {
       }
       if (url.pathname.endsWith("/search")) return Response.json(search(JSON.parse(String(init?.body))));
       if (url.pathname.includes("/associations/")) {
-        const { inputs } = JSON.parse(String(init?.body)) as { inputs: { id: string }[] };
+        const { inputs } = JSON.parse(String(init?.body)) as { inputs: { id: string; after?: string }[] };
+        const crowded = inputs
+          .filter(({ id }) => id === CROWDED.id)
+          .map(({ after }) => crowdedPage(Number(after ?? 0)));
+        if (crowded.length > 0) {
+          return Response.json({ status: "COMPLETE", results: crowded, startedAt: NOW, completedAt: NOW });
+        }
         const results = inputs.slice(1).map(({ id }) => ({
           from: { id },
           to: [
@@ -179,6 +218,13 @@ describe("what changed in HubSpot", () => {
     expect(new Set(ids).size).toBe(952);
   });
 
+  it("comes from a search, which may still show what is deleted by now; a list does not", async () => {
+    store = many(3, (i) => at(1, i));
+    const [found, listed] = [await readAll("contacts", SINCE), await readAll("contacts", null)];
+    expect(found.records.map(({ mayLag }) => mayLag)).toEqual([true, true, true]);
+    expect(listed.records.map(({ mayLag }) => mayLag)).toEqual([undefined, undefined, undefined]);
+  });
+
   it("starts some minutes earlier, because a write is searchable late", async () => {
     await readAll("contacts", SINCE);
     expect(searches[0]?.filters).toEqual([
@@ -197,6 +243,12 @@ describe("what changed in HubSpot", () => {
     expect(records.map((record) => record.company)).toEqual([null, "901"]);
   });
 
+  it("takes the primary company where it comes on a later page of many, also in a list", async () => {
+    store = [{ id: CROWDED.id, modified: at(1) }];
+    const [found, listed] = [await readAll("contacts", SINCE), await readAll("contacts", null)];
+    expect([found, listed].map(({ records }) => records[0]?.company)).toEqual(["1250", "1250"]);
+  });
+
   it("includes deletions since then, and merges with their survivor", async () => {
     store = [
       { id: "1", modified: at(-60), archivedAt: at(3) },
@@ -213,6 +265,35 @@ describe("what changed in HubSpot", () => {
       ["12", "3"],
       ["1", null],
     ]);
+  });
+
+  it("reads a short archive with every run, and a long one at a call a minute: it tells of no more than deletions", async () => {
+    const runAt = async (minute: number, since: HighWater) => {
+      clock = at(60 + minute);
+      archiveCalls = 0;
+      const { records, highWater } = await readAll("contacts", since);
+      const gone = records.filter(({ deleted }) => deleted).map(({ id }) => id);
+      return { gone, calls: archiveCalls, since: highWater ?? since };
+    };
+    store = many(500, () => at(-60)).map((one) => ({ ...one, archivedAt: at(-600) }));
+    const short = [await runAt(0, SINCE), await runAt(1, SINCE)];
+    expect(short.map(({ calls }) => calls)).toEqual([5, 5]);
+
+    store = many(700, () => at(-60)).map((one) => ({ ...one, archivedAt: at(-600) }));
+    const first = await runAt(0, SINCE);
+    store.push({ id: "801", modified: at(0), archivedAt: at(61) }, { id: "802", modified: at(80) });
+    const soon = await runAt(6, first.since);
+    expect([first.calls, soon.calls, soon.gone, soon.since.modifiedAt]).toEqual([7, 0, [], at(80)]);
+    const later = await runAt(7, soon.since);
+    expect([later.calls, later.gone]).toEqual([8, ["801"]]);
+    const after = await runAt(15, later.since);
+    expect([after.calls, after.gone]).toEqual([8, []]);
+  });
+
+  it("reads even the longest archive once a day, and whatever a clock says that was set back", () => {
+    const deletions = { readAt: at(0), calls: 5000, upTo: at(0) };
+    const due = (minute: number) => archiveIsDue({ ...SINCE, deletions }, new Date(at(minute)));
+    expect([due(-1), due(1), due(24 * 60 - 1), due(24 * 60)]).toEqual([true, false, false, true]);
   });
 
   it("keeps the high water of before when nothing changed", async () => {

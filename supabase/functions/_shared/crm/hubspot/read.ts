@@ -2,9 +2,19 @@ import type { SimplePublicObject } from "@hubspot/api-client/lib/codegen/crm/obj
 import type { CrmRecord, ReadPage, ReadRequest } from "../contract.ts";
 import { malformed } from "../errors.ts";
 import { filteredPage } from "../filteredRead.ts";
-import { associationNames, fetchRelations, listedRelations } from "./associations.ts";
+import { associationNames, fetchRelations, isCutShort, listedRelations } from "./associations.ts";
 import { call, type HubSpotClient } from "./client.ts";
-import { type Cursor, type CursorOf, highWaterOf, OVERLAP_MS, parseCursor, startOf, withSeen } from "./cursor.ts";
+import {
+  archiveIsDue,
+  archiveOf,
+  type Cursor,
+  type CursorOf,
+  highWaterOf,
+  OVERLAP_MS,
+  parseCursor,
+  startOf,
+  withSeen,
+} from "./cursor.ts";
 import { CRM } from "./errors.ts";
 import { searchFilter as filter, type SearchFilter, type SearchNarrowing, searchGroups } from "./filter.ts";
 import { OBJECTS } from "./objects.ts";
@@ -25,8 +35,10 @@ interface Step {
   seen: Cursor;
 }
 
+type TakeStep<C> = (client: HubSpotClient, reading: Reading, cursor: C, now: Date) => Promise<Step>;
+
 type Steps = {
-  [Phase in Cursor["phase"]]: (client: HubSpotClient, reading: Reading, cursor: CursorOf<Phase>) => Promise<Step>;
+  [Phase in Cursor["phase"]]: TakeStep<CursorOf<Phase>>;
 };
 
 const STEPS: Steps = { list: listStep, search: searchStep, ties: tiesStep, archived: archivedStep };
@@ -48,8 +60,8 @@ async function readWhole(client: HubSpotClient, reading: Reading, now: Date): Pr
   const { request, narrowing } = reading;
   const searches = narrowing !== undefined && narrowing.groups !== null;
   const cursor = request.cursor === null ? startOf(request.since, now, searches) : parseCursor(request.cursor);
-  const step = STEPS[cursor.phase] as (client: HubSpotClient, reading: Reading, cursor: Cursor) => Promise<Step>;
-  const { records, next, seen } = await step(client, reading, cursor);
+  const step = STEPS[cursor.phase] as TakeStep<Cursor>;
+  const { records, next, seen } = await step(client, reading, cursor, now);
   return {
     records,
     next,
@@ -59,8 +71,8 @@ async function readWhole(client: HubSpotClient, reading: Reading, now: Date): Pr
   };
 }
 
-async function listStep(client: HubSpotClient, reading: Reading, cursor: CursorOf<"list">): Promise<Step> {
-  const { entity, pageSize } = reading.request;
+async function listStep(client: HubSpotClient, reading: Reading, cursor: CursorOf<"list">, now: Date): Promise<Step> {
+  const { entity, pageSize, again = false } = reading.request;
   const answer = await call(() =>
     client.objects.getPage(
       OBJECTS[entity].name,
@@ -72,19 +84,30 @@ async function listStep(client: HubSpotClient, reading: Reading, cursor: CursorO
       false,
     ),
   );
-  const records = results(answer).map((object) =>
-    toRecord(reading, object, listedRelations(entity, object.associations)),
+  const objects = results(answer);
+  const cutShort = objects.filter((object) => isCutShort(entity, object.associations)).map(({ id }) => id);
+  const relations = await fetchRelations(client, entity, cutShort);
+  const found = objects.map((object) =>
+    toRecord(reading, object, relations.get(object.id) ?? listedRelations(entity, object.associations)),
   );
-  const seen = withSeen(cursor, records);
+  const seen = withSeen(cursor, found);
   const after = answer.paging?.next?.after ?? null;
-  return { records, seen, next: after === null ? null : { ...seen, after } };
+  const more = after === null ? null : { ...seen, after };
+  if (!again) return { records: found, seen, next: more };
+  const merged = objects.flatMap((object) => mergedAway(object, entity));
+  return { records: [...found, ...merged], seen, next: more ?? archiveOf(seen, null, now) };
 }
 
 /**
  * Every page is a search of its own from the last time seen: paging inside one search would skip a record whenever an
  * earlier one is edited meanwhile, and ends at 10,000.
  */
-async function searchStep(client: HubSpotClient, reading: Reading, cursor: CursorOf<"search">): Promise<Step> {
+async function searchStep(
+  client: HubSpotClient,
+  reading: Reading,
+  cursor: CursorOf<"search">,
+  now: Date,
+): Promise<Step> {
   const { entity } = reading.request;
   const limit = searchSize(reading.request);
   const { modified } = OBJECTS[entity];
@@ -100,17 +123,15 @@ async function searchStep(client: HubSpotClient, reading: Reading, cursor: Curso
   const records = await withRelations(client, reading, fresh);
   const seen = withSeen(known, live(records));
   if (more) return { records, seen, next: { ...seen, from, seenIds: tied.join(",") } };
+  const { since, again = false } = reading.request;
   // A first read has nothing that a deletion could concern.
-  return { records, seen, next: reading.request.since === null ? null : toArchived(seen) };
+  const isDue = since === null ? again : archiveIsDue(since, now);
+  return { records, seen, next: isDue ? archiveOf(seen, since, now) : null };
 }
 
 /** A whole page of one millisecond: its records are left to the ties, which know how to get through. */
 function toTies({ from, seenIds, total, seenAt, seenId }: CursorOf<"search">, at: number): Cursor {
   return { phase: "ties", at, afterId: "0", seenIds: from === at ? seenIds : "", total, seenAt, seenId };
-}
-
-function toArchived({ total, seenAt, seenId }: CursorOf<"search">): Cursor {
-  return { phase: "archived", after: null, total, seenAt, seenId };
 }
 
 /** An import stamps thousands of records with one millisecond: those are read by id, then time goes on. */
@@ -134,9 +155,9 @@ async function tiesStep(client: HubSpotClient, reading: Reading, cursor: CursorO
   return { records, seen, next: { phase: "search", from: at + 1, seenIds: "", total, seenAt, seenId } };
 }
 
-/** Searches never answer archived records, and their list cannot be narrowed: it is read to its end. */
+/** Searches never answer archived records, and their list can neither be narrowed nor is it in the order of time: it is read to its end. */
 async function archivedStep(client: HubSpotClient, reading: Reading, cursor: CursorOf<"archived">): Promise<Step> {
-  const { entity, since } = reading.request;
+  const { entity } = reading.request;
   const answer = await call(() =>
     client.objects.getPage(
       OBJECTS[entity].name,
@@ -148,14 +169,15 @@ async function archivedStep(client: HubSpotClient, reading: Reading, cursor: Cur
       true,
     ),
   );
-  const from = since === null ? 0 : Date.parse(since.modifiedAt) - OVERLAP_MS;
   const records = results(answer)
     .map(toDeleted)
-    .filter((record) => Date.parse(record.modifiedAt) >= from);
+    .filter((record) => Date.parse(record.modifiedAt) >= cursor.from);
   const after = answer.paging?.next?.after ?? null;
-  return { records, seen: cursor, next: after === null ? null : { ...cursor, after } };
+  const seen = { ...cursor, calls: cursor.calls + 1 };
+  return { records, seen, next: after === null ? null : { ...seen, after } };
 }
 
+/** Found by a search, which shows records for a while as they were. */
 async function withRelations(
   client: HubSpotClient,
   reading: Reading,
@@ -168,7 +190,7 @@ async function withRelations(
     objects.map((object) => object.id),
   );
   return objects.flatMap((object) => [
-    toRecord(reading, object, relations.get(object.id) ?? {}),
+    { ...toRecord(reading, object, relations.get(object.id) ?? {}), mayLag: true as const },
     ...mergedAway(object, entity),
   ]);
 }

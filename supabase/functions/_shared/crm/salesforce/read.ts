@@ -27,6 +27,7 @@ interface Selection {
   known: ReadonlySet<string>;
   entity: EntityType;
   since: HighWater | null;
+  again?: boolean;
   filter?: SoqlFilter;
 }
 
@@ -45,9 +46,9 @@ async function readWhole(
   known: ReadonlySet<string>,
   filter?: SoqlFilter,
 ): Promise<ReadPage> {
-  const { entity, since, fields } = request;
+  const { entity, since, again, fields } = request;
   const cursor = request.cursor === null ? null : cursorSchema.parse(request.cursor);
-  const page = await fetchPage(connection, request, cursor, { known, entity, since, filter });
+  const page = await fetchPage(connection, request, cursor, { known, entity, since, again, filter });
   const records = page.rows.map((row) =>
     toRecord(
       row,
@@ -86,7 +87,7 @@ async function fetchPage(
     }
   }
   const soql = selectSoql(selection, request.fields, cursor);
-  return firstPage(connection, soql, { includeDeleted: request.since !== null, pageSize: request.pageSize });
+  return firstPage(connection, soql, { includeDeleted: includesDeleted(request), pageSize: request.pageSize });
 }
 
 /** Locators expire after two days, and the oldest goes when a user has too many open. */
@@ -95,9 +96,9 @@ function isLostLocator(error: unknown): boolean {
 }
 
 export function selectSoql(selection: Selection, fields: readonly string[], after: Cursor | null): string {
-  const where = whereClause(selection.since, after, selection.filter);
+  const where = whereClause(selection, after, selection.filter);
   return [
-    `SELECT ${columns(selection, fields, selection.since !== null).join(", ")}`,
+    `SELECT ${columns(selection, fields, includesDeleted(selection)).join(", ")}`,
     `FROM ${OBJECTS[selection.entity].name}`,
     ...(where === "" ? [] : [`WHERE ${where}`]),
     "ORDER BY SystemModstamp, Id",
@@ -105,15 +106,21 @@ export function selectSoql(selection: Selection, fields: readonly string[], afte
 }
 
 export function countSoql(entity: EntityType, since: HighWater | null, filter?: SoqlFilter): string {
-  const where = whereClause(since, null, filter);
+  const where = whereClause({ since }, null, filter);
   return `SELECT COUNT() FROM ${OBJECTS[entity].name}${where === "" ? "" : ` WHERE ${where}`}`;
 }
 
+type Stretch = Pick<ReadRequest, "since" | "again">;
+
+function includesDeleted({ since, again = false }: Stretch): boolean {
+  return since !== null || again;
+}
+
 /** A deletion is news whatever the record was like. */
-function whereClause(since: HighWater | null, after: Cursor | null, filter?: SoqlFilter): string {
-  const place = placeClause(since, after);
+function whereClause(stretch: Stretch, after: Cursor | null, filter?: SoqlFilter): string {
+  const place = placeClause(stretch.since, after);
   if (filter === undefined || filter.where === null) return place;
-  const wanted = since === null ? filter.where : `(${filter.where} OR IsDeleted = true)`;
+  const wanted = includesDeleted(stretch) ? `(${filter.where} OR IsDeleted = true)` : filter.where;
   return place === "" ? wanted : `${place} AND ${wanted}`;
 }
 

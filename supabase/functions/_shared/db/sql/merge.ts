@@ -15,7 +15,8 @@ const merged = z.object({
 
 export type MergeCounts = z.infer<typeof merged>;
 
-const highWater = z.object({ modified_at: z.string(), id: z.string() });
+const deletionsRead = z.object({ readAt: z.string(), calls: z.number(), upTo: z.string() });
+const highWater = z.object({ modified_at: z.string(), id: z.string(), deletions: deletionsRead.optional() });
 
 export type StoredHighWater = z.infer<typeof highWater>;
 
@@ -64,6 +65,14 @@ export async function incrementalCursor(db: Db, config: string, entity: string):
     [config, entity],
   );
   return parseRow(highWater.nullable(), rows[0]?.cursor ?? null, "crm_incremental_cursor");
+}
+
+export async function wasLinked(db: Db, { operation }: RunRef, entity: string): Promise<boolean> {
+  const rows = await db.query<{ was_linked: unknown }>(
+    "select private.crm_was_linked($1::uuid, $2::text) as was_linked",
+    [operation, entity],
+  );
+  return parseRow(z.boolean(), rows[0]?.was_linked, "crm_was_linked");
 }
 
 export interface OwnerRow {

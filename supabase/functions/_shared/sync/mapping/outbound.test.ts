@@ -256,6 +256,22 @@ describe("a record of ours becomes a write", () => {
     expect(plan.compose(item({ name: "A" })).problems).toEqual([]);
   });
 
+  it("without an object of which one part can only be read there: a half would be read back as a whole", () => {
+    const plan = compile(
+      [row("Name", "name"), row("street=Street,city=City", "custom_fields.address")],
+      [fieldOf("Name"), fieldOf("Street"), fieldOf("City", { readOnly: true })],
+    );
+    const made = plan.compose(item({ name: "A", "custom_fields.address": { street: "1 Main", city: "Berlin" } }));
+    expect([made.write?.fields, made.sent?.values]).toEqual([{ Name: "A" }, { name: "A" }]);
+    expect(made.problems).toMatchObject([{ code: "read_only", field: "City" }]);
+  });
+
+  it("without an object of which one part is gone from the CRM", () => {
+    const plan = compile([row("street=Street,city=Gone", "custom_fields.address")], [fieldOf("Street")]);
+    const made = plan.compose(item({ "custom_fields.address": { street: "1 Main", city: "Berlin" } }));
+    expect([made.write?.fields, made.sent?.values, made.problems]).toEqual([{}, {}, []]);
+  });
+
   it("without what is gone from the CRM, of which the run tells once", () => {
     const plan = compile([row("Gone", "name", { sync_direction: "push" }), row("Away", "description")], []);
     const made = plan.compose(item({ name: "A", description: "B" }));

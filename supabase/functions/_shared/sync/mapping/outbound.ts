@@ -68,7 +68,7 @@ interface Step {
   appField: string;
   parts: readonly Part[];
   readBack: ReadBack;
-  /** Why none of its fields can be written. */
+  /** Why none of its fields is written: one of them cannot be. A field that is gone is told once per run, not here. */
   closed: Problem | null;
 }
 
@@ -131,18 +131,20 @@ function stepsOf(rows: readonly MappingRow[], fields: readonly CrmField[], optio
   return [...bothWays, ...oneWay].map((row) => {
     const parts = sourceParts(row.crm_field).flatMap(({ part, field: name }): Part[] => {
       const field = byName.get(name);
-      if (field === undefined || field.readOnly || taken.has(name)) return [];
-      taken.add(name);
+      if (field === undefined || taken.has(name)) return [];
       return [{ part, field }];
     });
-    return { appField: row.app_field, parts, readBack: readBack(row, options), closed: closed(row, byName) };
+    const shut = parts.find(({ field }) => field.readOnly)?.field;
+    // An object that lacks one of its parts there would be read back as another one.
+    const isWhole = shut === undefined && sourceParts(row.crm_field).every(({ field }) => byName.has(field));
+    if (isWhole) for (const { field } of parts) taken.add(field.name);
+    return {
+      appField: row.app_field,
+      parts: isWhole ? parts : [],
+      readBack: readBack(row, options),
+      closed: shut === undefined ? null : readOnly(shut.name),
+    };
   });
-}
-
-/** A field that is gone is told once per run, not here. */
-function closed(row: MappingRow, fields: ReadonlyMap<string, CrmField>): Problem | null {
-  const [name = ""] = sourceParts(row.crm_field).map(({ field }) => field);
-  return fields.get(name)?.readOnly ? readOnly(name) : null;
 }
 
 /** A field of ours goes out as a whole or not at all: the base takes no halves. */

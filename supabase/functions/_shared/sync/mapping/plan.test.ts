@@ -57,6 +57,12 @@ describe("a CRM record becomes one of ours", () => {
     });
   });
 
+  it("says so where a search found it that lags behind", () => {
+    expect(map([row("Name", "name")], record({ Name: "Big" }, { mayLag: true }), "accounts").record).toMatchObject({
+      may_lag: true,
+    });
+  });
+
   it("keeps apart what was read as empty and what was not read", () => {
     const values = map(DEAL, record({ Name: "A", StageName: "Engaging", Amount: null })).record?.values;
     expect(values).toEqual({ name: "A", stage_key: "opportunity", estimated_value: null });
@@ -83,6 +89,8 @@ describe("a CRM record becomes one of ours", () => {
     });
     expect(address({ BillingCity: null, BillingCountry: "" })).toMatchObject({ billing_address: null });
     expect(address({})).not.toHaveProperty("billing_address");
+    // A field that is gone from the CRM: our country stays.
+    expect(address({ BillingCity: "Nairobi" })).not.toHaveProperty("billing_address");
   });
 
   it("reads nothing that only goes to the CRM, and nothing of other entities", () => {

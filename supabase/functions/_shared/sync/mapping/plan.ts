@@ -22,8 +22,11 @@ export interface MappingRow {
 /** A record as private.crm_merge_page takes it. */
 export interface MergeRecord {
   crm_id: string;
-  modified_at: string;
+  /** null: nobody knows, as for one that the CRM does not show any more. */
+  modified_at: string | null;
   deleted: boolean;
+  /** May show a record that is gone by now: what was deleted later is not alive again. */
+  may_lag?: true;
   merged_into?: string;
   values: Record<string, Json>;
   company?: string | null;
@@ -243,6 +246,7 @@ function live(record: CrmRecord, values: Record<string, Json>): MergeRecord {
   if (record.company !== undefined) merged.company = record.company;
   if (record.contact !== undefined) merged.contact = record.contact;
   if (record.ownerId !== undefined) merged.owner = record.ownerId;
+  if (record.mayLag) merged.may_lag = true;
   if (record.stage) merged.stage = { pipeline: record.stage.pipeline, id: cleanText(record.stage.id) };
   return merged;
 }

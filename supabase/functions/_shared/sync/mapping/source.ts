@@ -1,7 +1,7 @@
 /** Where a mapping's value comes from: one CRM field, or several that together make one object of ours. */
 export interface Source {
   fields: readonly string[];
-  /** undefined: nothing of it was read. */
+  /** undefined: it was not read, or not all of it. */
   value: (raw: Readonly<Record<string, unknown>>) => unknown;
 }
 
@@ -38,13 +38,10 @@ export function formatSource(parts: Readonly<Record<string, string>>): string {
     .join(",");
 }
 
-/** Empty parts are left out; an object without parts is empty. */
+/** Empty parts are left out; an object without parts is empty. One of which a part was not read is not known: it would pass for one without it. */
 function gathered(parts: readonly SourcePart[], raw: Readonly<Record<string, unknown>>): unknown {
-  const known = parts.flatMap(({ part, field }) => {
-    const value = read(raw, field);
-    return value === undefined ? [] : [[part, value] as const];
-  });
-  if (known.length === 0) return undefined;
+  const known = parts.map(({ part, field }) => [part, read(raw, field)] as const);
+  if (known.some(([, value]) => value === undefined)) return undefined;
   const filled = known.filter(([, value]) => value !== null && String(value).trim() !== "");
   return filled.length === 0 ? null : Object.fromEntries(filled);
 }
