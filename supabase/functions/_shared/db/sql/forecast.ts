@@ -68,7 +68,7 @@ export const demand = z.object({
 const supply = z.object({
   /** The primary one first. */
   skills: z.array(z.object({ skill: z.string(), category: z.string(), level: z.string().nullable() })),
-  /** Free hours by week of the horizon; weeks without any are left out. */
+  /** Free hours by week of the horizon, or by the stretches between `borders`; those without any are left out. */
   hours: z.array(z.tuple([z.number(), z.number()])),
 });
 
@@ -132,6 +132,8 @@ const inputs = z.object({
   demands: z.array(demand).optional(),
   calendar: calendar.optional(),
   supply: z.array(supply).optional(),
+  /** Where months are asked for: all Mondays and first days of months, and the day after the last week. */
+  borders: z.array(z.string()).optional(),
 });
 
 /** Everything that a calculation reads, as it is hashed and kept. */
@@ -147,6 +149,8 @@ export interface InputsAsk {
   as_of?: string;
   grain: "month" | "week";
   periods?: number;
+  /** Also by month. */
+  months?: number;
   pipeline_project_ids?: readonly string[];
   scenario_ids?: readonly string[];
   scenario_statuses?: readonly string[];
