@@ -1,4 +1,5 @@
-import type { InputsAsk, RunKind } from "../db/sql/forecast.ts";
+import type { InputsAsk } from "../db/sql/forecast.ts";
+import type { RunKind } from "../db/sql/forecastRuns.ts";
 import { MAX_PERIODS } from "../planning/time/periods.ts";
 import type { ForecastInput, ResourceForecastInput, WhatIfInput } from "./schemas.ts";
 
