@@ -25,6 +25,22 @@ create unique index workspaces_personal_uq on public.workspaces (created_by) whe
 create trigger set_updated_at before update on public.workspaces
   for each row execute function private.set_updated_at();
 
+create function private.check_time_zone() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  if not exists (select from pg_catalog.pg_timezone_names z where z.name = new.time_zone) then
+    raise exception '"%" is not a time zone. Give its name, such as "Europe/Berlin".', new.time_zone using errcode = 'PC004', hint = 'Field: time_zone';
+  end if;
+  return null;
+end
+$$;
+comment on function private.check_time_zone() is 'Refuses a time zone that the database does not know, spelled as it knows it.';
+revoke execute on function private.check_time_zone() from public, anon, authenticated, service_role;
+
+-- Reading the list takes a while, so the usual zone is not looked up.
+create trigger check_time_zone after insert or update of time_zone on public.workspaces
+  for each row when (new.time_zone <> 'UTC') execute function private.check_time_zone();
+
 create table public.workspace_members (
   workspace_id uuid not null references public.workspaces (id) on delete cascade,
   user_id uuid not null references auth.users (id) on delete cascade,

@@ -1,4 +1,4 @@
--- Planning: whose time there is, week by week.
+-- Planning: whose time there is, week by week or between any days.
 --
 -- Everything is a stretch: days from..to of one person, with the share of the working hours in it that counts as capacity,
 -- as promised, or as promised beyond the day. The hours of a stretch in a week are the difference of two running totals
@@ -9,6 +9,12 @@ language sql immutable parallel safe set search_path = '' as $$
   select p_day - extract(isodow from p_day)::int + 1
 $$;
 comment on function private.week_start(date) is 'The Monday of the ISO week. Plain days: no clock, no zone, and a year of 53 weeks is nothing special.';
+
+create function private.week_borders(p_from date, p_weeks int) returns date[]
+language sql immutable parallel safe set search_path = '' as $$
+  select array_agg(p_from + 7 * g.n order by g.n) from generate_series(0, p_weeks) g (n)
+$$;
+comment on function private.week_borders(date, int) is 'The first days of so many weeks, and the day after the last.';
 
 create function private.check_weeks(p_workspace uuid, p_from date, p_weeks int) returns date
 language plpgsql stable set search_path = '' as $$
@@ -110,40 +116,49 @@ language sql stable set search_path = '' rows 2000 as $$
 $$;
 comment on function private.person_buckets(uuid, text, boolean) is 'People by skill and level, category, level, team or person; counted: here their time is added up, and only here. p_reach: with everything they know.';
 
-create function private.supply_weeks(
-  p_workspace uuid, p_from date, p_weeks int, p_group text, p_reach boolean default false, p_people uuid[] default null
+create function private.supply_periods(
+  p_workspace uuid, p_borders date[], p_group text, p_reach boolean default false, p_people uuid[] default null
 )
 returns table (
-  key text, level text, week date, capacity double precision, allocated double precision, over double precision, reach double precision
+  key text, level text, first_day date, capacity double precision, allocated double precision, over double precision, reach double precision
 )
 language sql stable set search_path = '' set jit = off rows 10000 as $$
-  with total as materialized (
-    select t.calendar_id, t.running from private.calendar_totals(p_workspace, p_from, p_from + 7 * p_weeks - 1) t
+  with span as (
+    select p_borders[1] as first_day, p_borders[cardinality(p_borders)] - 1 as last_day
+  ),
+  -- In days after the first, as the totals are numbered.
+  border as materialized (
+    select array_agg(b.day - p_borders[1] order by b.day) as days from unnest(p_borders) b (day)
+  ),
+  total as materialized (
+    select t.calendar_id, t.running from span n cross join lateral private.calendar_totals(p_workspace, n.first_day, n.last_day) t
   ),
   -- Those of one bucket and calendar who are there on the same days are one stretch.
   stretch as materialized (
-    select b.key, b.level, s.calendar_id, s.first_day - p_from as first_day, s.last_day - p_from as last_day,
+    select b.key, b.level, s.calendar_id, s.first_day - n.first_day as first_day, s.last_day - n.first_day as last_day,
       sum(s.capacity) filter (where b.counted) as capacity, sum(s.allocated) filter (where b.counted) as allocated,
       sum(s.over) filter (where b.counted) as over, sum(s.capacity - s.allocated) as reach
-    from private.person_stretches(p_workspace, p_from, p_from + 7 * p_weeks - 1, p_people) s
+    from span n
+    cross join lateral private.person_stretches(p_workspace, n.first_day, n.last_day, p_people) s
     join private.person_buckets(p_workspace, p_group, p_reach) b on b.employee_id = s.employee_id
-    group by b.key, b.level, s.calendar_id, s.first_day, s.last_day
+    group by b.key, b.level, s.calendar_id, s.first_day, s.last_day, n.first_day
   ),
   piece as (
     select s.key, s.level, w.n, s.capacity, s.allocated, s.over, s.reach,
-      t.running[least(s.last_day, 7 * w.n + 6) + 2] - t.running[greatest(s.first_day, 7 * w.n) + 1] as hours
+      t.running[least(s.last_day, b.days[w.n + 1] - 1) + 2] - t.running[greatest(s.first_day, b.days[w.n]) + 1] as hours
     from stretch s
     join total t on t.calendar_id = s.calendar_id
-    cross join lateral generate_series(s.first_day / 7, s.last_day / 7) w (n)
+    cross join border b
+    cross join lateral generate_series(width_bucket(s.first_day, b.days), width_bucket(s.last_day, b.days)) w (n)
     offset 0  -- The totals are looked up here, not carried on.
   )
-  select p.key, p.level, p_from + 7 * p.n, coalesce(sum(p.capacity * p.hours), 0), coalesce(sum(p.allocated * p.hours), 0),
+  select p.key, p.level, p_borders[p.n], coalesce(sum(p.capacity * p.hours), 0), coalesce(sum(p.allocated * p.hours), 0),
     coalesce(sum(p.over * p.hours), 0), sum(p.reach * p.hours)
   from piece p
   group by p.key, p.level, p.n
 $$;
-comment on function private.supply_weeks(uuid, date, int, text, boolean, uuid[]) is
-  'Hours by bucket and week from a Monday on. free = capacity - allocated. reach: free hours of all who hold the skill at this level; they overlap, so reach is never added up.';
+comment on function private.supply_periods(uuid, date[], text, boolean, uuid[]) is
+  'Hours by bucket and period; a period goes from one border up to the day before the next. free = capacity - allocated. reach: free hours of all who hold the skill at this level; they overlap, so reach is never added up.';
 
 -- What firm allocations already give to demands.
 create function private.staffed_weeks(p_workspace uuid, p_from date, p_weeks int)
@@ -161,6 +176,6 @@ language sql stable set search_path = '' set jit = off rows 10000 as $$
   group by s.demand_id, w.n
 $$;
 
-revoke execute on function private.week_start(date), private.check_weeks(uuid, date, int), private.person_stretches(uuid, date, date, uuid[]),
-  private.person_buckets(uuid, text, boolean), private.supply_weeks(uuid, date, int, text, boolean, uuid[]), private.staffed_weeks(uuid, date, int)
+revoke execute on function private.week_start(date), private.week_borders(date, int), private.check_weeks(uuid, date, int), private.person_stretches(uuid, date, date, uuid[]),
+  private.person_buckets(uuid, text, boolean), private.supply_periods(uuid, date[], text, boolean, uuid[]), private.staffed_weeks(uuid, date, int)
   from public, anon, authenticated, service_role;

@@ -22,7 +22,7 @@ begin
   v_from := private.check_weeks(capacity_weeks.workspace_id, capacity_weeks.from_date, capacity_weeks.weeks);
   return query
   with supply as (
-    select s.* from private.supply_weeks(capacity_weeks.workspace_id, v_from, capacity_weeks.weeks, capacity_weeks.group_by,
+    select s.* from private.supply_periods(capacity_weeks.workspace_id, private.week_borders(v_from, capacity_weeks.weeks), capacity_weeks.group_by,
       capacity_weeks.with_reach and capacity_weeks.group_by = 'skill') s
   ),
   demand as (
@@ -38,7 +38,7 @@ begin
   ),
   -- A null key is one of its own: people without a skill, demands without a level.
   side as (
-    select s.week, s.key, s.level, s.capacity, s.allocated, s.over, s.reach, 0.0 as hours, 0.0 as weighted, 0.0 as critical, 0.0 as counted from supply s
+    select s.first_day as week, s.key, s.level, s.capacity, s.allocated, s.over, s.reach, 0.0 as hours, 0.0 as weighted, 0.0 as critical, 0.0 as counted from supply s
     union all
     select d.week, d.key, d.level, 0, 0, 0, 0, d.hours, d.weighted, d.critical, d.counted from demand d
   )
@@ -73,17 +73,17 @@ begin
     from private.person_stretches(over_allocations.workspace_id, v_from, v_from + 7 * over_allocations.weeks - 1) s
     where s.over > 0);
   return query
-  select e.id, e.name, s.week, round(s.capacity::numeric, 4), round(s.allocated::numeric, 4), round(s.over::numeric, 4), a.list
-  from private.supply_weeks(over_allocations.workspace_id, v_from, over_allocations.weeks, 'person', false, v_people) s
+  select e.id, e.name, s.first_day, round(s.capacity::numeric, 4), round(s.allocated::numeric, 4), round(s.over::numeric, 4), a.list
+  from private.supply_periods(over_allocations.workspace_id, private.week_borders(v_from, over_allocations.weeks), 'person', false, v_people) s
   join public.employees e on e.workspace_id = over_allocations.workspace_id and e.id = s.key::uuid
   cross join lateral (
     select jsonb_agg(jsonb_build_object('id', g.id, 'percentage', g.percentage, 'start_date', g.start_date, 'end_date', g.end_date,
       'crm_project_id', g.crm_project_id, 'pipeline_project_id', g.pipeline_project_id, 'demand_id', g.demand_id) order by g.start_date, g.id)
     from public.employee_allocations g
     where g.workspace_id = e.workspace_id and g.employee_id = e.id and g.status = 'firm'
-      and g.start_date <= s.week + 6 and (g.end_date >= s.week or g.end_date is null)) a (list)
+      and g.start_date <= s.first_day + 6 and (g.end_date >= s.first_day or g.end_date is null)) a (list)
   where s.over > 0.005
-  order by s.week, e.name, e.id;
+  order by s.first_day, e.name, e.id;
 end
 $$;
 comment on function public.over_allocations(uuid, date, int) is
@@ -97,9 +97,9 @@ language plpgsql stable security definer set search_path = '' rows 400 as $$
 begin
   perform private.require_role(p_workspace, 'viewer');
   return query
-  select s.week, s.key::uuid, round(s.capacity::numeric, 2), round(s.allocated::numeric, 2), round((s.capacity - s.allocated)::numeric, 2),
+  select s.first_day, s.key::uuid, round(s.capacity::numeric, 2), round(s.allocated::numeric, 2), round((s.capacity - s.allocated)::numeric, 2),
     round(s.over::numeric, 2), round((100 * s.allocated / nullif(s.capacity, 0))::numeric, 2)
-  from private.supply_weeks(p_workspace, private.check_weeks(p_workspace, null, 39) - 7 * 12, 39, 'team') s;
+  from private.supply_periods(p_workspace, private.week_borders(private.check_weeks(p_workspace, null, 39) - 7 * 12, 39), 'team') s;
 end
 $$;
 

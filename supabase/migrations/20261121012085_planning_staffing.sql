@@ -76,9 +76,9 @@ language sql stable set search_path = '' set enable_nestloop = off set enable_me
     select o.pass, bool_or(o.by_category) as by_category from option o group by o.pass
   ),
   free as (
-    select (s.week - p_from) / 7 as n, b.pool as of_skill, c.pool as of_category, s.capacity - s.allocated as hours,
+    select (s.first_day - p_from) / 7 as n, b.pool as of_skill, c.pool as of_category, s.capacity - s.allocated as hours,
       greatest(b.last_pass, c.last_pass) as last_pass
-    from private.supply_weeks(p_workspace, p_from, p_weeks, 'skill') s
+    from private.supply_periods(p_workspace, private.week_borders(p_from, p_weeks), 'skill') s
     join public.skills k on k.workspace_id = p_workspace and k.key = s.key
     left join pool b on not b.by_category and b.key = s.key and coalesce(b.level, '') = coalesce(s.level, '')
     left join pool c on c.by_category and c.key = k.category and coalesce(c.level, '') = coalesce(s.level, '')
@@ -293,8 +293,8 @@ begin
   ),
   free as (
     select s.key::uuid as employee_id, sum(least(greatest(s.capacity - s.allocated, 0), a.hours)) as hours
-    from private.supply_weeks(v_demand.workspace_id, v_from, v_weeks, 'person', false, array(select f.employee_id from fit f)) s
-    join asked a on a.n = (s.week - v_from) / 7
+    from private.supply_periods(v_demand.workspace_id, private.week_borders(v_from, v_weeks), 'person', false, array(select f.employee_id from fit f)) s
+    join asked a on a.n = (s.first_day - v_from) / 7
     group by s.key
   ),
   ranked as (

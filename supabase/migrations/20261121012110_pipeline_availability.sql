@@ -140,9 +140,9 @@ as $$
         where s.workspace_id = e.workspace_id and s.employee_id = e.id and (s.skill_key = any (p_skills) or k.category = any (p_skills)))
   ),
   hours as materialized (
-    select w.key::uuid as employee_id, jsonb_agg(jsonb_build_array((w.week - p_from) / 7, round(w.capacity::numeric, 4),
-      round(greatest(0, w.capacity - w.allocated)::numeric, 4)) order by w.week) as weeks
-    from private.supply_weeks(p_workspace, p_from, p_weeks, 'person', false, array(select a.id from able a)) w
+    select w.key::uuid as employee_id, jsonb_agg(jsonb_build_array((w.first_day - p_from) / 7, round(w.capacity::numeric, 4),
+      round(greatest(0, w.capacity - w.allocated)::numeric, 4)) order by w.first_day) as weeks
+    from private.supply_periods(p_workspace, private.week_borders(p_from, p_weeks), 'person', false, array(select a.id from able a)) w
     group by w.key
   ),
   week as (

@@ -232,9 +232,24 @@ as $$
   where p.workspace_id = p_workspace
 $$;
 
--- Free hours by week of people with the same skills, added up: two thousand people are a few hundred rows. hours: [[week, hours]],
--- the first week is 0.
-create function private.forecast_supply(p_workspace uuid, p_from date, p_weeks int) returns jsonb
+-- The weeks from a Monday on; for months, all weeks that they touch, cut where a month begins.
+create function private.forecast_borders(p_from date, p_weeks int, p_month date, p_months int) returns date[]
+language sql
+immutable
+set search_path = ''
+as $$
+  select array_agg(distinct b.day order by b.day)
+  from (select private.week_start(least(p_from, p_month)) as first_day,
+      greatest(p_from + 7 * p_weeks, private.week_start((p_month + make_interval(months => p_months))::date - 1) + 7) as end_day) s
+  cross join lateral (
+    select s.first_day + 7 * g.n from generate_series(0, (s.end_day - s.first_day) / 7) g (n)
+    union all
+    select (p_month + make_interval(months => g.n))::date from generate_series(0, p_months) g (n)) b (day)
+$$;
+
+-- Free hours by period of people with the same skills, added up: two thousand people are a few hundred rows. hours: [[period, hours]],
+-- the first period is 0. The first border is a Monday. Of a week in parts, what is promised beyond one part's time is taken from the other.
+create function private.forecast_supply(p_workspace uuid, p_borders date[]) returns jsonb
 language sql
 stable
 set search_path = ''
@@ -248,11 +263,18 @@ as $$
     where s.workspace_id = p_workspace
     group by s.employee_id
   ),
+  part as (
+    select s.key::uuid as employee_id, s.first_day, greatest(0, s.capacity - s.allocated) as hours,
+      sum(greatest(0, s.capacity - s.allocated)) over week as parts, greatest(0, sum(s.capacity - s.allocated) over week) as whole
+    from private.supply_periods(p_workspace, p_borders, 'person') s
+    window week as (partition by s.key::uuid, (s.first_day - p_borders[1]) / 7)
+  ),
   free as (
-    select f.skills, (w.week - p_from) / 7 as n, sum(greatest(0, w.capacity - w.allocated)) as hours
-    from private.supply_weeks(p_workspace, p_from, p_weeks, 'person') w
-    join profile f on f.employee_id = w.key::uuid
-    group by f.skills, w.week
+    select f.skills, width_bucket(p.first_day, p_borders) - 1 as n, sum(p.hours * (p.whole / p.parts)) as hours
+    from part p
+    join profile f on f.employee_id = p.employee_id
+    where p.parts > 0
+    group by f.skills, p.first_day
   )
   select coalesce(jsonb_agg(g.line order by g.skills), '[]')
   from (
@@ -266,7 +288,7 @@ $$;
 
 -- All together -----------------------------------------------------------------------------------------------------------
 
--- p_ask: {as_of, grain, periods (left out: as far as the scenarios look), pipeline_project_ids, scenario_ids, scenario_statuses, work, timing, new_business}. Stable, so
+-- p_ask: {as_of, grain, periods (left out: as far as the scenarios look), pipeline_project_ids, scenario_ids, scenario_statuses, work, months (of work; periods are weeks then), timing, new_business}. Stable, so
 -- that everything is read from the snapshot of one statement.
 create function private.forecast_inputs(p_workspace uuid, p_actor uuid, p_ask jsonb) returns jsonb
 language plpgsql
@@ -277,6 +299,8 @@ declare
   v_as_of constant date := coalesce((p_ask ->> 'as_of')::date, private.workspace_today(p_workspace));
   v_from constant date := date_trunc(p_ask ->> 'grain', v_as_of::timestamp)::date;
   v_periods constant int := (p_ask ->> 'periods')::int;
+  v_month constant date := case when p_ask ? 'months' then date_trunc('month', v_as_of::timestamp)::date end;
+  v_borders date[];
   v_months int := case p_ask ->> 'grain' when 'month' then v_periods else ceil(v_periods / 4.345) end;
   v_asked uuid[] := (select array_agg(distinct i::uuid order by i::uuid) from jsonb_array_elements_text(p_ask -> 'pipeline_project_ids') i);
   v_scenario_ids uuid[];
@@ -311,10 +335,13 @@ begin
     v_asked := (select array_agg(distinct i::uuid) from jsonb_array_elements(v_scenarios) s, jsonb_array_elements_text(s -> 'deal_ids') i);
   end if;
 
-  v_deals := private.forecast_deal_ids(p_workspace, v_asked, v_from, coalesce((p_ask ->> 'work')::boolean, false));
+  v_deals := private.forecast_deal_ids(p_workspace, v_asked, least(v_from, v_month), coalesce((p_ask ->> 'work')::boolean, false));
   if cardinality(v_deals) > 5000 then
     raise exception 'This is about % deals; a forecast takes 5,000 at most. Name the deals, or put those that will not come on hold.', cardinality(v_deals)
       using errcode = 'PC004', hint = 'Field: pipeline_project_ids';
+  end if;
+  if (p_ask ->> 'work')::boolean then
+    v_borders := private.forecast_borders(v_from, v_periods, v_month, (p_ask ->> 'months')::int);
   end if;
   return jsonb_build_object(
     'as_of', v_as_of, 'settings', private.forecast_settings(p_workspace), 'stages', private.forecast_stages(p_workspace),
@@ -326,13 +353,14 @@ begin
     || case when (p_ask ->> 'work')::boolean
       then jsonb_build_object('demands', private.forecast_demands(p_workspace, v_deals),
         'calendar', private.forecast_calendar(p_workspace, v_from - 1100, v_from + 7 * v_periods + 400),
-        'supply', private.forecast_supply(p_workspace, v_from, v_periods)) else '{}' end;
+        'supply', private.forecast_supply(p_workspace, v_borders)) else '{}' end
+    || case when v_month is not null then jsonb_build_object('borders', v_borders) else '{}' end;
 end
 $$;
 
 revoke execute on function private.forecast_settings(uuid), private.forecast_stages(uuid), private.forecast_learned(uuid),
   private.forecast_deal_ids(uuid, uuid[], date, boolean), private.forecast_deals(uuid, uuid[]), private.forecast_shifts(uuid, date),
   private.forecast_lives(uuid, date, int, int), private.forecast_new_business(uuid, date, int), private.forecast_scenarios(uuid, uuid[]),
-  private.forecast_demands(uuid, uuid[]), private.forecast_calendar(uuid, date, date), private.forecast_supply(uuid, date, int),
+  private.forecast_demands(uuid, uuid[]), private.forecast_calendar(uuid, date, date), private.forecast_borders(date, int, date, int), private.forecast_supply(uuid, date[]),
   private.forecast_inputs(uuid, uuid, jsonb)
   from public, anon, authenticated, service_role;

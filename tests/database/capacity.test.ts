@@ -84,8 +84,8 @@ describe("capacity in SQL is capacity by the day", () => {
 
   async function supplyAgrees(one: CapacityCase, { people }: Stored, weeks: Periods): Promise<void> {
     const rows = await sql<{ key: string; week: string; capacity: number; allocated: number; over: number }[]>`
-      select key, week::text, capacity, allocated, over
-      from private.supply_weeks(${workspaceId}, ${formatDay(one.from)}, ${one.weeks}, 'person')`;
+      select key, first_day::text as week, capacity, allocated, over
+      from private.supply_periods(${workspaceId}, private.week_borders(${formatDay(one.from)}, ${one.weeks}), 'person')`;
     const found = new Map(rows.map((row) => [`${row.key} ${row.week}`, row]));
     for (const [index, person] of one.people.entries())
       for (const [week, wanted] of supplyByCore(one, person, weeks).entries()) {

@@ -276,6 +276,25 @@ describe("the people that deals would need", () => {
     expect(react.weeks[1]).toMatchObject({ hours: 0, weighted: 0, p90: 0, gap: 0 });
     expect(react.weeks[6]).toMatchObject({ hours: 0 });
     expect(react.weeks[2].gap).toBe(20);
+    const monthly = await ask({ grain: "month" });
+    expect([monthly.status, monthly.body.grain, monthly.body.months.length]).toEqual([200, "month", 3]);
+    const reactByMonth = monthly.body.demand.find((one: { key: string }) => one.key === "react").months;
+    const total = (rows: Record<string, number>[], figure: string) =>
+      rows.reduce((sum, row) => sum + (row[figure] ?? 0), 0);
+    // The four weeks lie within both horizons, whatever day it is.
+    for (const figure of ["hours", "critical", "weighted", "gap"])
+      expect(total(reactByMonth, figure), figure).toBeCloseTo(total(react.weeks, figure), 1);
+    const [first] = await sql<{ month: string; hours: number }[]>`
+      select to_char(monday, 'YYYY-MM') as month, 24 * count(*)::int as hours
+      from (select (date_trunc('week', now()) + interval '14 days')::date as monday) d
+      cross join generate_series(0, 27) g (n)
+      where extract(isodow from monday + n) <= 5 and date_trunc('month', monday + n) = date_trunc('month', monday)
+      group by monday`;
+    expect(reactByMonth.find(({ month }: { month: string }) => month === first?.month)).toMatchObject({
+      hours: first?.hours,
+      weighted: (first?.hours ?? 0) / 2,
+    });
+    expect(monthly.body.hiring).toEqual(plain.body.hiring);
     const { data: made } = await world.people.member
       .rpc("create_scenario_from_pipeline", {
         workspace_id: world.workspaceId,

@@ -60,7 +60,10 @@ update pipeline_stage_history h set changed_at = '2026-01-31 20:00+00' from z wh
 update workspaces set time_zone = 'Asia/Tokyo' where id = (select id from w);
 select pg_temp.refresh();
 select results_eq($$ select entered_month from analytics_stage_visits join z on z.id = deal_id $$, $$ values ('2026-02-01'::date) $$, 'in Tokyo it was February already');
+-- Written before the list of zones changed.
+alter table workspaces disable trigger check_time_zone;
 update workspaces set time_zone = 'Nowhere/At_all' where id = (select id from w);
+alter table workspaces enable trigger check_time_zone;
 select pg_temp.refresh();
 select results_eq($$ select entered_month from analytics_stage_visits join z on z.id = deal_id $$, $$ values ('2026-01-01'::date) $$, 'a zone that nobody knows is UTC');
 

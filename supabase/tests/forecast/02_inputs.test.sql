@@ -99,6 +99,20 @@ create temp table work on commit drop as select pg_temp.inputs('{"grain": "week"
 select is((select i #> '{demands,0}' from work) @> '{"skill": "react", "level": "senior", "count": 2, "is_category": false, "staffed": []}', true, 'demands come in the words of the skill list');
 select is((select i -> 'supply' from work), '[{"hours": [[0, 20], [1, 20], [2, 20], [3, 20]], "skills": [{"level": "mid", "skill": "react", "category": "other"}]}]', 'beside the free hours of those who have the skills');
 select is((select i #> '{calendar,hours}' from work), '[8, 8, 8, 8, 8, 0, 0]', 'and the full week');
+select is((select i ? 'borders' from work), false, 'weeks have no other borders');
+
+-- By month: the first of the month where it lies in a week cuts it. 2 November 2026 is a Monday, the first a Sunday.
+select is(private.forecast_borders('2026-11-02', 3, null, null), '{2026-11-02,2026-11-09,2026-11-16,2026-11-23}'::date[], 'weeks go from Monday to Monday');
+select is(private.forecast_borders('2026-11-02', 3, '2026-11-01', 1), '{2026-10-26,2026-11-01,2026-11-02,2026-11-09,2026-11-16,2026-11-23,2026-11-30,2026-12-01,2026-12-07}'::date[],
+  'a month has the weeks that it touches, cut at its ends');
+select is(private.forecast_borders('2027-02-01', 5, '2027-02-01', 1), '{2027-02-01,2027-02-08,2027-02-15,2027-02-22,2027-03-01,2027-03-08}'::date[], 'a month of whole weeks cuts none, and the weeks asked for are there');
+create temp table months on commit drop as select pg_temp.inputs('{"grain": "week", "periods": 5, "months": 1, "work": true}') as i;
+select is((select array(select jsonb_array_elements_text(i -> 'borders'))::date[] from months), private.forecast_borders('2026-11-02', 5, '2026-11-01', 1), 'the borders are told');
+select is((select i #> '{supply,0,hours}' from months), '[[0, 20], [2, 20], [3, 20], [4, 20], [5, 20], [6, 4], [7, 16]]', 'hours lie between them: of the last week one day in November, four in December');
+-- Promised for twice her time on Monday 30 November: her day is gone, and as much of the week's other days.
+insert into employee_allocations (workspace_id, employee_id, start_date, end_date, percentage, status) select w.id, e.id, '2026-11-30', '2026-11-30', 100, 'firm' from w, e, generate_series(1, 2);
+select is(pg_temp.inputs('{"grain": "week", "periods": 5, "months": 1, "work": true}') #> '{supply,0,hours}', '[[0, 20], [2, 20], [3, 20], [4, 20], [5, 20], [7, 12]]', 'and add up to the free hours of the week');
+select is(pg_temp.inputs('{"grain": "week", "periods": 5, "work": true}') #> '{supply,0,hours}', '[[0, 20], [1, 20], [2, 20], [3, 20], [4, 12]]', 'which are twelve');
 
 select * from finish();
 rollback;

@@ -44,7 +44,10 @@ select is(private.week_start(day), monday, day || ' is in the week of ' || monda
 from (values (date '2026-03-02', date '2026-03-02'), ('2026-03-08', '2026-03-02'), ('2027-01-03', '2026-12-28'), ('2028-02-29', '2028-02-28'), ('1970-01-01', '1969-12-29')) d (day, monday);
 update workspaces set time_zone = 'Pacific/Kiritimati' where id = (select id from w);
 select is(private.workspace_today((select id from w)), (now() at time zone 'Pacific/Kiritimati')::date, 'it is the day of the workspace''s zone');
+-- Written before the list of zones changed.
+alter table workspaces disable trigger check_time_zone;
 update workspaces set time_zone = 'Nowhere/Land' where id = (select id from w);
+alter table workspaces enable trigger check_time_zone;
 select is(private.workspace_today((select id from w)), (now() at time zone 'UTC')::date, 'a zone that nobody knows counts as UTC');
 
 select * from finish();

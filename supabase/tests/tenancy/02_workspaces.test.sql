@@ -23,6 +23,12 @@ select is(pg_temp.try_as('anon', $$ select create_workspace('Nobody') $$), '4250
 select is(pg_temp.try_as('service_role', $$ select create_workspace('Nobody') $$), 'PC002', 'a key without a person creates none');
 
 insert into workspace_members (workspace_id, user_id, role) select id, pg_temp.person('mia'), 'member' from made;
+select is(pg_temp.try_as('bob', $$ select (create_workspace('Zone', time_zone => 'Europe/Berlin')).time_zone $$), 'Europe/Berlin', 'a workspace has a time zone');
+select is(pg_temp.try_as('bob', format('select create_workspace(''Zone'', time_zone => %L)', zone)), 'PC004', 'no zone: ' || zone) from unnest('{Berlin,CEST5,+02:00,europe/berlin,Nowhere/Land}'::text[]) zone;
+select is(pg_temp.try_as('bob', $$ select create_workspace('Zone', time_zone => '') $$), '23514', 'nor is nothing');
+select throws_ok($$ update workspaces set time_zone = 'Nowhere/Land' where slug = 'acme-grosse-co' $$, 'PC004', '"Nowhere/Land" is not a time zone. Give its name, such as "Europe/Berlin".', 'who writes an unknown one reads what to do');
+select is(pg_temp.try_as('ada', $$ update workspaces set time_zone = 'Nowhere/Land' where slug = 'acme-grosse-co' $$), 'PC004', 'whoever writes it');
+select is(pg_temp.try_as('ada', $$ update workspaces set time_zone = 'America/New_York' where slug = 'acme-grosse-co' $$), '1 rows', 'an owner moves it to another zone');
 select is(pg_temp.try_as('ada', $$ update workspaces set name = 'Acme Ltd', settings = '{"theme": "dark"}' where slug = 'acme-grosse-co' $$), '1 rows', 'an owner edits it');
 select is(pg_temp.try_as('mia', $$ update workspaces set name = 'Mine' where slug = 'acme-grosse-co' $$), '0 rows', 'a member does not');
 select is(pg_temp.try_as('ada', $$ update workspaces set kind = 'personal' where slug = 'acme-grosse-co' $$), '42501', 'nobody changes what it is');

@@ -1,4 +1,5 @@
-import type { ForecastInputs, RunKind } from "../db/sql/forecast.ts";
+import type { ForecastInputs } from "../db/sql/forecast.ts";
+import type { RunKind } from "../db/sql/forecastRuns.ts";
 import { readConversionRates } from "../planning/probability/rates.ts";
 import { type NamedScenario, type Progress, whatIf } from "../planning/scenario/whatIf.ts";
 import { changeAnswer, forecastAnswer, heading, type Json } from "./answer.ts";

@@ -1,4 +1,5 @@
-import type { InputsAsk, RunKind } from "../db/sql/forecast.ts";
+import type { InputsAsk } from "../db/sql/forecast.ts";
+import type { RunKind } from "../db/sql/forecastRuns.ts";
 import { MAX_PERIODS } from "../planning/time/periods.ts";
 import type { ForecastInput, ResourceForecastInput, WhatIfInput } from "./schemas.ts";
 
@@ -6,7 +7,8 @@ import type { ForecastInput, ResourceForecastInput, WhatIfInput } from "./schema
 
 export type ForecastRequest = Omit<ForecastInput, "workspace_id" | "wait">;
 export type WhatIfRequest = Omit<WhatIfInput, "workspace_id" | "wait">;
-export type ResourceRequest = Omit<ResourceForecastInput, "workspace_id" | "wait">;
+/** Weeks are not named, months are. */
+export type ResourceRequest = Omit<ResourceForecastInput, "workspace_id" | "wait" | "grain"> & { grain?: "month" };
 
 export interface Asked {
   workspace: string;
@@ -26,7 +28,8 @@ export function askedWhatIf({ workspace_id, wait, ...request }: WhatIfInput): As
   return { workspace: workspace_id, kind: "what_if", request, wait, ask: { ...revenueAsk(request), ...scenarios } };
 }
 
-export function askedResources({ workspace_id, wait, ...request }: ResourceForecastInput): Asked {
+export function askedResources({ workspace_id, wait, grain, ...rest }: ResourceForecastInput): Asked {
+  const request: ResourceRequest & Asked["request"] = grain === "month" ? { ...rest, grain } : rest;
   const statuses = request.include_active_scenarios_only ? ["active"] : ["active", "draft"];
   return {
     workspace: workspace_id,
@@ -37,6 +40,7 @@ export function askedResources({ workspace_id, wait, ...request }: ResourceForec
       ...(request.as_of === null ? {} : { as_of: request.as_of }),
       grain: "week",
       periods: weeksOf(request.forecast_months),
+      ...(grain === "month" ? { months: request.forecast_months } : {}),
       scenario_statuses: statuses,
       work: true,
     },

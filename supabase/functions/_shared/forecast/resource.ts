@@ -9,23 +9,16 @@ import { applyEdits } from "../planning/scenario/edits.ts";
 import { toModel } from "../planning/scenario/toModel.ts";
 import type { Progress } from "../planning/scenario/whatIf.ts";
 import { formatDay } from "../planning/time/days.ts";
-import type { Periods } from "../planning/time/periods.ts";
+import { type Periods, periodOf } from "../planning/time/periods.ts";
 import type { Json } from "./answer.ts";
 import { combine } from "./combine.ts";
+import { monthlyView, monthsOf, supplyBy } from "./months.ts";
 import { type Prepared, prepare } from "./plan.ts";
 import { type ResourceRequest, weeksOf } from "./requests.ts";
 import { demandOf } from "./scenarios.ts";
 import { type Covered, coverWeeks } from "./supply.ts";
-import {
-  additionsOf,
-  type Calendar,
-  calendarOf,
-  type GroupHours,
-  LEAD_WEEKS,
-  partsOf,
-  weightedHours,
-  workOf,
-} from "./work.ts";
+import { type Figures, gapOf, weeklyView } from "./view.ts";
+import { additionsOf, type Calendar, calendarOf, type GroupHours, partsOf, weightedHours, workOf } from "./work.ts";
 
 /** Groups × weeks: some megabytes. */
 const MOST_CELLS = 20_000;
@@ -33,7 +26,7 @@ const MOST_CELLS = 20_000;
 const MOST_ADDITIONS = 20_000_000;
 const FEWEST_RUNS = 200;
 
-/** The people that deals would need, week by week, beside those who are free. */
+/** The people that deals would need, by week or month, beside those who are free. Who has to be hired is told by week. */
 
 interface Draws {
   runs: number;
@@ -56,47 +49,53 @@ export function* resourceForecast(
   const counted = new Map(
     plan.deals.filter(({ id }) => rateOf(id) >= prepared.setting.countFrom).map((deal) => [deal.id, deal]),
   );
-  const work = workOf(plan, counted, inputs.demands ?? [], prepared.periods, calendar, byLevel);
+  const months = monthsOf(request, inputs, prepared.asOf);
+  const weeks = months?.weeks ?? prepared.periods;
+  const work = workOf(plan, counted, inputs.demands ?? [], weeks, calendar, byLevel);
   const groups = new Set(work.profiles.map(({ group }) => group)).size;
-  if (groups * prepared.periods.count > MOST_CELLS)
+  if (groups * weeks.count > MOST_CELLS)
     throw new PlanningError(
       "horizon_out_of_range",
-      `${groups} groups of skills over ${prepared.periods.count} weeks are more than one answer holds. Ask for fewer months, or group by skill.`,
+      `${groups} groups of skills over ${weeks.count} weeks are more than one answer holds. Ask for fewer months, or group by skill.`,
       "forecast_months",
     );
-  const runs = Math.max(
-    FEWEST_RUNS,
-    Math.min(draws.runs, Math.floor(MOST_ADDITIONS / additionsOf(work.profiles, rateOf))),
-  );
+  const asked = weightedHours(work.profiles, rateOf, weeks.count);
+  const given = [...(inputs.supply ?? []), ...addedSupply(plan.addedPeople, months?.parts ?? weeks)];
+  const team = (periods: Periods) => ({
+    byLevel,
+    demands: plan.demands,
+    categories: work.categories,
+    supply: months === null ? given : supplyBy(periods, months.parts, given),
+    periods: periods.count,
+  });
+  const view =
+    months === null
+      ? weeklyView(asked, weeks)
+      : monthlyView(months, { work, rateOf, asked, team: team(months.periods) });
+  const enough = Math.floor(MOST_ADDITIONS / additionsOf(work.profiles, rateOf));
+  const runs = demandRuns(Math.max(FEWEST_RUNS, Math.min(draws.runs, enough)), groups, weeks.count);
   const found = yield* told(
     forecastDemand(
       {
-        weeks: prepared.periods.count,
-        lead: LEAD_WEEKS,
+        periods: view.periods.count,
         deals: drawn(counted, rated.model.deals, rateOf),
-        profiles: work.profiles,
+        profiles: work.profiles.map((profile) => ({ ...profile, mover: view.mover(profile) })),
         correlation: prepared.setting.correlation,
       },
       { ...draws, runs },
     ),
     counted.size,
   );
-  const asked = weightedHours(work.profiles, rateOf, prepared.periods.count);
-  const covering = coverWeeks(asked, {
-    byLevel,
-    supply: [...(inputs.supply ?? []), ...addedSupply(plan.addedPeople, prepared.periods)],
-    demands: plan.demands,
-    categories: work.categories,
-    weeks: prepared.periods.count,
-  });
-  const supply = yield* told(covering, prepared.periods.count);
+  const covered = yield* told(coverWeeks(asked, team(weeks)), weeks.count);
+  const figures = view.figures(covered);
+  const { grain, labels } = view.periods;
   return {
     as_of: inputs.as_of,
-    grain: "week",
-    weeks: [...prepared.periods.labels],
-    runs_of_demand: demandRuns(runs, found.length, prepared.periods.count),
-    demand: found.map((group) => groupAnswer(group, asked, supply, prepared.periods)),
-    hiring: hiring(asked, supply, inputs, prepared, calendar),
+    grain,
+    [`${grain}s`]: [...labels],
+    runs_of_demand: runs,
+    demand: found.map((group) => groupAnswer(group, figures(group.group), view.periods)),
+    hiring: hiring(asked, covered, weeks, inputs, prepared, calendar),
     undated: work.undated,
     scenarios: combined.scenarios,
     conflicts: combined.conflicts,
@@ -149,35 +148,27 @@ function addedSupply(people: readonly AddedPeople[], periods: Periods): NonNulla
 
 const hundredth = (value: number) => Math.round(value * 100) / 100;
 
-function groupAnswer(
-  { group, weeks }: DemandForecast,
-  asked: ReadonlyMap<string, GroupHours>,
-  supply: Covered,
-  periods: Periods,
-): Json {
-  const sums = asked.get(group);
+function groupAnswer({ group, periods }: DemandForecast, figures: Figures, { grain, labels }: Periods): Json {
   return {
     ...partsOf(group),
-    weeks: weeks.map(({ p10, p50, p90 }, week) => {
-      const weighted = sums?.weighted[week] ?? 0;
-      return {
-        week: periods.labels[week] as string,
-        hours: hundredth(sums?.hours[week] ?? 0),
-        critical: hundredth(sums?.critical[week] ?? 0),
-        weighted: hundredth(weighted),
-        p10: hundredth(p10),
-        p50: hundredth(p50),
-        p90: hundredth(p90),
-        supply: hundredth(supply.reach(group, week)),
-        gap: hundredth(Math.max(0, weighted - supply.covered(group, week))),
-      };
-    }),
+    [`${grain}s`]: periods.map(({ p10, p50, p90 }, index) => ({
+      [grain]: labels[index] as string,
+      hours: hundredth(figures.hours[index] ?? 0),
+      critical: hundredth(figures.critical[index] ?? 0),
+      weighted: hundredth(figures.weighted[index] ?? 0),
+      p10: hundredth(p10),
+      p50: hundredth(p50),
+      p90: hundredth(p90),
+      supply: hundredth(figures.supply[index] ?? 0),
+      gap: hundredth(figures.gap[index] ?? 0),
+    })),
   };
 }
 
 function hiring(
   byGroup: ReadonlyMap<string, GroupHours>,
-  supply: Covered,
+  covered: Covered,
+  weeks: Periods,
   { settings }: ForecastInputs,
   { periods, asOf }: Prepared,
   { pattern }: Calendar,
@@ -187,10 +178,12 @@ function hiring(
     weeklyHours: Math.max(1, pattern.reduce((sum, hours) => sum + hours, 0) * settings.hiring.availability),
     minWeeks: settings.hiring.min_weeks,
   };
+  // By month the weeks begin with the month: nobody is hired for those that are over.
+  const over = periodOf(weeks, periods.starts[0] as number);
   return [...byGroup]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([group, { weighted }]) => {
-      const gap = Array.from(weighted, (asked, week) => Math.max(0, asked - supply.covered(group, week)));
+      const gap = gapOf(group, weighted, covered).subarray(over);
       return hiringNeed(gap, periods, asOf, rules).map(({ people, neededBy, openBy, late }) => ({
         ...partsOf(group),
         people,

@@ -1,14 +1,13 @@
+import { type ForecastInputs, readInputs } from "../db/sql/forecast.ts";
 import {
   type BegunRun,
   beginRun,
-  type ForecastInputs,
   failRun,
   finishRun,
   type HeldRun,
   keptResult,
-  readInputs,
   tellProgress,
-} from "../db/sql/forecast.ts";
+} from "../db/sql/forecastRuns.ts";
 import type { Reply } from "../http/handle.ts";
 import { problem } from "../http/problem.ts";
 import { PlanningError } from "../planning/failure.ts";

@@ -79,6 +79,7 @@ export const whatIfInput = z
 export const resourceForecastInput = z.strictObject({
   ...about,
   ...waiting,
+  grain: z.enum(["week", "month"]).default("week"),
   /** True: only active scenarios count; false: drafts too. */
   include_active_scenarios_only: z.boolean().default(true),
   forecast_months: months.default(12),

@@ -20,7 +20,7 @@ const cover = (groups: Record<string, number>, supply: ReturnType<typeof free>[]
       supply,
       demands: [],
       categories: new Set(),
-      weeks: 1,
+      periods: 1,
       byLevel: false,
       ...more,
     }),

@@ -16,36 +16,51 @@ export interface Covered {
 /** Givers times edges, over all weeks: beyond that who fits best is not asked, only how much can be covered. */
 const MOST_STEPS = 5_000_000;
 
-interface Team {
+export interface Team {
   supply: readonly InputSupply[];
   demands: readonly DemandLine[];
   /** Groups that ask for a category of skills and not for one. */
   categories: ReadonlySet<string>;
-  weeks: number;
+  /** Of the supply. */
+  periods: number;
   byLevel: boolean;
 }
 
 export function* coverWeeks(asked: ReadonlyMap<string, GroupHours>, team: Team): Generator<number, Covered, void> {
   const groups = [...asked.keys()].sort();
-  const others = alternativesOf(team);
-  const serves = team.supply.map((one) =>
-    groups.flatMap((group) => servesOf(one, group, others.get(group) ?? [], team)),
-  );
+  const serves = servesEach(groups, team);
   const edges = serves.reduce((sum, { length }) => sum + length, 0);
-  const own = edges * team.supply.length * team.weeks > MOST_STEPS ? serves.map(withoutCosts) : serves;
+  const own = edges * team.supply.length * team.periods > MOST_STEPS ? serves.map(withoutCosts) : serves;
   const hours = team.supply.map((one) => new Map(one.hours));
-  const covered = groups.map(() => new Float64Array(team.weeks));
-  const reach = groups.map(() => new Float64Array(team.weeks));
-  for (let week = 0; week < team.weeks; week++) {
-    for (const [index, free] of hours.entries())
-      for (const { key } of serves[index] ?? []) add(reach[groups.indexOf(key)], week, free.get(week) ?? 0);
+  const covered = groups.map(() => new Float64Array(team.periods));
+  const reach = addedUp(groups, serves, team);
+  for (let week = 0; week < team.periods; week++) {
     const found = coverAsks(asksOf(groups, asked, week), givers(hours, own, week)).covered;
     for (const [index, group] of groups.entries()) add(covered[index], week, (found.get(group) ?? 0) / 60);
     yield week;
   }
-  const at = (rows: readonly Float64Array[]) => (group: string, week: number) =>
-    rows[groups.indexOf(group)]?.[week] ?? 0;
-  return { covered: at(covered), reach: at(reach) };
+  return {
+    covered: (group, week) => covered[groups.indexOf(group)]?.[week] ?? 0,
+    reach: (group, week) => reach.get(group)?.[week] ?? 0,
+  };
+}
+
+/** Free hours of all who could serve each group, by the periods of the supply. */
+export function reachOf(groups: readonly string[], team: Team): Map<string, Float64Array> {
+  return addedUp(groups, servesEach(groups, team), team);
+}
+
+function addedUp(groups: readonly string[], serves: readonly Giver["serves"][], team: Team): Map<string, Float64Array> {
+  const reach = new Map(groups.map((group) => [group, new Float64Array(team.periods)]));
+  for (const [index, own] of serves.entries())
+    for (const { key } of own)
+      for (const [period, hours] of team.supply[index]?.hours ?? []) add(reach.get(key), period, hours);
+  return reach;
+}
+
+function servesEach(groups: readonly string[], team: Team): Giver["serves"][] {
+  const others = alternativesOf(team);
+  return team.supply.map((one) => groups.flatMap((group) => servesOf(one, group, others.get(group) ?? [], team)));
 }
 
 const withoutCosts = (serves: Giver["serves"]): Giver["serves"] => serves.map(({ key }) => ({ key, cost: 0 }));

@@ -1,7 +1,8 @@
 import type { ForecastInputs, InputDemand } from "../db/sql/forecast.ts";
-import { type Holidays, hoursBetween, type WeekPattern } from "../planning/capacity/calendar.ts";
+import { type Holidays, hoursBetween, hoursOn, type WeekPattern } from "../planning/capacity/calendar.ts";
 import { demandHours, spanOf } from "../planning/capacity/demand.ts";
-import type { Plan, PlanDeal } from "../planning/forecast/plan.ts";
+import type { DemandLine, Plan, PlanDeal } from "../planning/forecast/plan.ts";
+import type { Day } from "../planning/time/days.ts";
 import { type Periods, periodsFrom } from "../planning/time/periods.ts";
 import type { Json } from "./answer.ts";
 import { dayOf, optionalDay } from "./plan.ts";
@@ -36,11 +37,16 @@ export interface Profile {
   dealId: string;
   group: string;
   critical: boolean;
+  /** By week. */
   hours: Float64Array;
+  /** What is asked for on one day, without what is promised already: how the hours of a week lie in it. */
+  onDay: (day: Day) => number;
 }
 
 export interface Work {
   profiles: Profile[];
+  /** Those of the profiles: the horizon and the weeks before it. */
+  weeks: Periods;
   undated: Json;
   /** Groups that are a category of skills, not one skill. */
   categories: ReadonlySet<string>;
@@ -72,10 +78,11 @@ export function workOf(
       group: groupKey(line.skill, line.level, byLevel),
       critical: line.critical,
       hours: left,
+      onDay: leftOnDay(line, deal, stored.get(line.id), calendar),
     });
   }
   const categories = new Set(rows.filter(({ is_category }) => is_category).map(({ skill }) => skill));
-  return { profiles, undated, categories };
+  return { profiles, weeks, undated, categories };
 }
 
 /** Who is promised to a demand already is not asked for again. */
@@ -95,6 +102,26 @@ function withoutStaffed(
     }, 0);
     return Math.max(0, asked - given);
   });
+}
+
+function leftOnDay(
+  line: DemandLine,
+  deal: PlanDeal,
+  row: InputDemand | undefined,
+  { pattern, holidays }: Calendar,
+): (day: Day) => number {
+  const { start, end } = spanOf(line, deal);
+  const given = (row?.staffed ?? []).map(({ start_date, end_date, percentage }) => ({
+    start: optionalDay(start_date),
+    end: optionalDay(end_date),
+    people: percentage / 100,
+  }));
+  const on = (day: Day, from: Day | null, to: Day | null) => day >= (from ?? day) && day <= (to ?? day);
+  return (day) => {
+    if (!on(day, start, end)) return 0;
+    const promised = given.reduce((sum, one) => sum + (on(day, one.start, one.end) ? one.people : 0), 0);
+    return Math.max(0, line.count * line.allocation - promised) * hoursOn(day, pattern, holidays);
+  };
 }
 
 export interface GroupHours {
@@ -122,24 +149,26 @@ export function additionsOf(profiles: readonly Profile[], rateOf: (id: string) =
   );
 }
 
+/** By week, or by day where the hours of the profiles are; `lead` of them lie before the horizon. */
 export function weightedHours(
-  profiles: readonly Profile[],
+  profiles: Iterable<Omit<Profile, "onDay">>,
   rateOf: (id: string) => number,
-  weeks: number,
+  count: number,
+  lead = LEAD_WEEKS,
 ): Map<string, GroupHours> {
   const byGroup = new Map<string, GroupHours>();
   for (const { dealId, group, critical, hours } of profiles) {
     const sums = byGroup.get(group) ?? {
-      hours: new Float64Array(weeks),
-      weighted: new Float64Array(weeks),
-      critical: new Float64Array(weeks),
+      hours: new Float64Array(count),
+      weighted: new Float64Array(count),
+      critical: new Float64Array(count),
     };
     byGroup.set(group, sums);
-    for (let week = 0; week < weeks; week++) {
-      const asked = hours[week + LEAD_WEEKS] as number;
-      sums.hours[week] = (sums.hours[week] as number) + asked;
-      sums.weighted[week] = (sums.weighted[week] as number) + asked * rateOf(dealId);
-      if (critical) sums.critical[week] = (sums.critical[week] as number) + asked;
+    for (let at = 0; at < count; at++) {
+      const asked = hours[at + lead] as number;
+      sums.hours[at] = (sums.hours[at] as number) + asked;
+      sums.weighted[at] = (sums.weighted[at] as number) + asked * rateOf(dealId);
+      if (critical) sums.critical[at] = (sums.critical[at] as number) + asked;
     }
   }
   return byGroup;

@@ -1,4 +1,5 @@
-import { claimRun, readInputs } from "../db/sql/forecast.ts";
+import { readInputs } from "../db/sql/forecast.ts";
+import { claimRun } from "../db/sql/forecastRuns.ts";
 import { keepAvailability, readStaffing, staleAvailability } from "../db/sql/people.ts";
 import type { Logger } from "../log/logger.ts";
 import { scoreDeal } from "./availability.ts";

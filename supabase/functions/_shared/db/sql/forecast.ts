@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Db } from "../types.ts";
-import { json, parseOne, parseRow } from "./rows.ts";
+import { json, parseOne } from "./rows.ts";
 
 const stage = z.object({
   key: z.string(),
@@ -68,7 +68,7 @@ export const demand = z.object({
 const supply = z.object({
   /** The primary one first. */
   skills: z.array(z.object({ skill: z.string(), category: z.string(), level: z.string().nullable() })),
-  /** Free hours by week of the horizon; weeks without any are left out. */
+  /** Free hours by week of the horizon, or by the stretches between `borders`; those without any are left out. */
   hours: z.array(z.tuple([z.number(), z.number()])),
 });
 
@@ -77,7 +77,7 @@ export const calendar = z.object({
   holidays: z.array(z.object({ day: z.string(), share: z.number() })),
 });
 
-const inputs = z.object({
+export const inputs = z.object({
   as_of: z.string(),
   settings: z.object({
     currency: z.string(),
@@ -132,6 +132,8 @@ const inputs = z.object({
   demands: z.array(demand).optional(),
   calendar: calendar.optional(),
   supply: z.array(supply).optional(),
+  /** Where months are asked for: all Mondays and first days of months, and the day after the last week. */
+  borders: z.array(z.string()).optional(),
 });
 
 /** Everything that a calculation reads, as it is hashed and kept. */
@@ -147,6 +149,8 @@ export interface InputsAsk {
   as_of?: string;
   grain: "month" | "week";
   periods?: number;
+  /** Also by month. */
+  months?: number;
   pipeline_project_ids?: readonly string[];
   scenario_ids?: readonly string[];
   scenario_statuses?: readonly string[];
@@ -177,124 +181,4 @@ export async function requireRole(db: Db, workspace: string | null, role: string
 export async function takeToken(db: Db, workspace: string): Promise<number> {
   const rows = await db.query("select private.forecast_take_token($1::uuid) as wait", [workspace]);
   return parseOne(z.object({ wait: z.number() }), rows, "forecast_take_token").wait;
-}
-
-export type RunKind = "forecast" | "what_if" | "resource_forecast" | "daily";
-
-export interface NewRun {
-  workspace: string;
-  actor: string | null;
-  kind: RunKind;
-  request: object;
-  inputs: ForecastInputs;
-  hash: string;
-  version: number;
-  seed: number;
-  runs: number;
-  /** For a worker instead of being calculated at once. */
-  queued: boolean;
-}
-
-const begun = z.object({
-  run_id: z.string(),
-  status: z.enum(["queued", "running", "completed"]),
-  reused: z.boolean(),
-  /** A bigint, so text. Null: the run is not ours to calculate. */
-  fence: z.string().nullable(),
-});
-
-export type BegunRun = z.infer<typeof begun>;
-
-export async function beginRun(db: Db, run: NewRun, leaseSeconds: number): Promise<BegunRun> {
-  const rows = await db.query(
-    `select run_id, status, reused, fence::text as fence
-       from private.forecast_begin($1::uuid, $2::uuid, $3::text, $4::text::jsonb, $5::text::jsonb, $6::text::date, $7::text, $8::integer,
-                                   $9::text::bigint, $10::integer, $11::boolean, $12::integer)`,
-    [
-      run.workspace,
-      run.actor,
-      run.kind,
-      json(run.request),
-      json(run.inputs),
-      run.inputs.as_of,
-      run.hash,
-      run.version,
-      String(run.seed),
-      run.runs,
-      run.queued,
-      leaseSeconds,
-    ],
-  );
-  return parseOne(begun, rows, "forecast_begin");
-}
-
-const claimed = z.object({
-  run_id: z.string(),
-  workspace_id: z.string(),
-  kind: z.enum(["forecast", "what_if", "resource_forecast", "daily"]),
-  request: z.record(z.string(), z.json()),
-  inputs,
-  seed: z.coerce.number(),
-  runs: z.number(),
-  fence: z.string(),
-});
-
-export type ClaimedRun = z.infer<typeof claimed>;
-
-/** null: it is in other hands, or there is nothing left to do. */
-export async function claimRun(db: Db, run: string, leaseSeconds: number): Promise<ClaimedRun | null> {
-  const [row] = await db.query(
-    `select run_id, workspace_id, kind, request, inputs, seed::text as seed, runs, fence::text as fence
-       from private.forecast_claim($1::uuid, $2::integer)`,
-    [run, leaseSeconds],
-  );
-  return row === undefined ? null : parseRow(claimed, row, "forecast_claim");
-}
-
-/** Whose run it is; every verb but the first answers false to a fence that is not current. */
-export interface HeldRun {
-  id: string;
-  fence: string;
-}
-
-const held = z.object({ held: z.boolean() });
-
-export async function tellProgress(db: Db, run: HeldRun, progress: object, leaseSeconds: number): Promise<boolean> {
-  const rows = await db.query(
-    "select private.forecast_progress($1::uuid, $2::text::bigint, $3::text::jsonb, $4::integer) as held",
-    [run.id, run.fence, json(progress), leaseSeconds],
-  );
-  return parseOne(held, rows, "forecast_progress").held;
-}
-
-export async function finishRun(db: Db, run: HeldRun, result: object, progress: object): Promise<boolean> {
-  const rows = await db.query(
-    "select private.forecast_finish($1::uuid, $2::text::bigint, $3::text::jsonb, $4::text::jsonb) as held",
-    [run.id, run.fence, json(result), json(progress)],
-  );
-  return parseOne(held, rows, "forecast_finish").held;
-}
-
-export async function failRun(db: Db, run: HeldRun, code: string, message: string): Promise<boolean> {
-  const rows = await db.query("select private.forecast_fail($1::uuid, $2::text::bigint, $3::text, $4::text) as held", [
-    run.id,
-    run.fence,
-    code,
-    message,
-  ]);
-  return parseOne(held, rows, "forecast_fail").held;
-}
-
-const kept = z.object({ result: z.record(z.string(), z.json()), seed: z.coerce.number() });
-
-/** As it was calculated, by whoever. */
-export async function keptResult(db: Db, run: string): Promise<z.infer<typeof kept>> {
-  const rows = await db.query(
-    `select k.result, r.seed::text as seed
-       from public.pipeline_forecast_results k
-       join public.pipeline_forecast_runs r on r.id = k.run_id
-      where k.run_id = $1::uuid`,
-    [run],
-  );
-  return parseOne(kept, rows, "pipeline_forecast_results");
 }

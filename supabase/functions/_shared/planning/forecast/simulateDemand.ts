@@ -4,21 +4,25 @@ import { type Drawable, type Draws, dealScratch, drawDeals } from "./drawDeal.ts
 import type { Correlation, DrawnDeal } from "./model.ts";
 import { DEALS_PER_STEP } from "./simulateRevenue.ts";
 
-/**
- * Hours of one group (skill and level) that winning a deal asks for, by week of the horizon and of the weeks before
- * it.
- */
+/** Hours of one group (skill and level) that winning a deal asks for. */
 export interface DemandProfile {
   dealId: string;
   group: string;
-  /** Week i of the horizon is at i + `lead`; the weeks before it count when a deal slips into the horizon. */
+  /** Made when the deal's turn has come, and dropped after it. */
+  mover: () => Mover;
+}
+
+/** What work asks for in the periods of the horizon when it begins so many weeks later. */
+export type Mover = (weeks: number) => Moved;
+
+/** Hours of the periods from `first` on. */
+export interface Moved {
+  first: number;
   hours: Float64Array;
 }
 
 export interface DemandModel {
-  weeks: number;
-  /** Weeks of the profiles that lie before the horizon. */
-  lead: number;
+  periods: number;
   deals: readonly DrawnDeal[];
   profiles: readonly DemandProfile[];
   correlation: Correlation;
@@ -26,7 +30,7 @@ export interface DemandModel {
 
 export interface DemandForecast {
   group: string;
-  weeks: Percentiles[];
+  periods: Percentiles[];
 }
 
 interface DemandDeal extends Drawable {
@@ -38,58 +42,58 @@ interface DemandDeal extends Drawable {
 /** Numbers kept at once: 32 MB. */
 const MOST_CELLS = 8_000_000;
 
-/** Runs that a demand forecast of so many groups and weeks has room for. */
-export function demandRuns(runs: number, groups: number, weeks: number): number {
-  return Math.max(1, Math.min(runs, Math.floor(MOST_CELLS / Math.max(1, groups * weeks))));
+/** Runs that a demand forecast of so many groups and periods has room for. */
+export function demandRuns(runs: number, groups: number, periods: number): number {
+  return Math.max(1, Math.min(runs, Math.floor(MOST_CELLS / Math.max(1, groups * periods))));
+}
+
+/** Hours by week; week i of the horizon is at i + `lead`, and the weeks before it count when a deal slips into the horizon. */
+export function moverOfWeeks(hours: Float64Array, lead: number, weeks: number): Mover {
+  return (later) => {
+    const first = Math.max(0, later - lead);
+    return { first, hours: hours.subarray(first + lead - later, Math.max(0, weeks + lead - later)) };
+  };
 }
 
 /**
- * Hours by group and week over the same draws as the revenue: a deal that is won in a run brings its money and its
+ * Hours by group and period over the same draws as the revenue: a deal that is won in a run brings its money and its
  * work in that run. The work moves with the closing day, later by whole weeks.
  */
 export function* forecastDemand(model: DemandModel, { runs, seed }: Draws): Generator<number, DemandForecast[], void> {
   const groups = [...new Set(model.profiles.map(({ group }) => group))].sort();
-  const kept = demandRuns(runs, groups.length, model.weeks);
-  const cells = new Float32Array(groups.length * model.weeks * kept);
-  const offsets = new Map(groups.map((group, index) => [group, index * model.weeks * kept]));
+  const kept = demandRuns(runs, groups.length, model.periods);
+  const size = model.periods * kept;
+  const cells = new Float32Array(groups.length * size);
+  const offsets = new Map(groups.map((group, index) => [group, index * size]));
   const scratch = dealScratch(kept);
   let done = 0;
   for (const { deal, wins } of drawDeals(demandDeals(model), model.correlation, { runs: kept, seed }, scratch)) {
-    for (const profile of deal.profiles)
+    for (const { group, mover } of deal.profiles) {
+      const move = mover();
+      const moved = new Map<number, Moved>();
+      const offset = offsets.get(group) as number;
       for (let win = 0; win < wins; win++) {
         const slip = deal.slip[scratch.places[win] as number] as number;
-        addProfile(
-          profile.hours,
-          model.lead - slip,
-          model.weeks,
-          cells,
-          (offsets.get(profile.group) as number) + (scratch.winners[win] as number),
-          kept,
-        );
+        const known = moved.get(slip);
+        const work = known ?? move(slip);
+        if (known === undefined) moved.set(slip, work);
+        addWork(work, cells, offset + (scratch.winners[win] as number), kept);
       }
+    }
     done++;
     if (done % DEALS_PER_STEP === 0) yield done;
   }
   yield done;
   return groups.map((group, index) => ({
     group,
-    weeks: weeksOf(cells.subarray(index * model.weeks * kept, (index + 1) * model.weeks * kept), kept),
+    periods: periodsOf(cells.subarray(index * size, (index + 1) * size), kept),
   }));
 }
 
-/** Week w of the horizon takes what the profile has at w + shift. */
-function addProfile(
-  hours: Float64Array,
-  shift: number,
-  weeks: number,
-  cells: Float32Array,
-  at: number,
-  runs: number,
-): void {
-  const last = Math.min(weeks, hours.length - shift);
-  for (let week = Math.max(0, -shift); week < last; week++) {
-    const place = at + week * runs;
-    cells[place] = (cells[place] as number) + (hours[week + shift] as number);
+function addWork({ first, hours }: Moved, cells: Float32Array, at: number, runs: number): void {
+  for (let index = 0; index < hours.length; index++) {
+    const place = at + (first + index) * runs;
+    cells[place] = (cells[place] as number) + (hours[index] as number);
   }
 }
 
@@ -103,8 +107,8 @@ function demandDeals({ deals, profiles }: DemandModel): DemandDeal[] {
   });
 }
 
-function weeksOf(cells: Float32Array, runs: number): Percentiles[] {
-  return Array.from({ length: cells.length / runs }, (_, week) =>
-    percentilesInPlace(cells.subarray(week * runs, (week + 1) * runs)),
+function periodsOf(cells: Float32Array, runs: number): Percentiles[] {
+  return Array.from({ length: cells.length / runs }, (_, period) =>
+    percentilesInPlace(cells.subarray(period * runs, (period + 1) * runs)),
   );
 }
