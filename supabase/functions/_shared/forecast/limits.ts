@@ -9,7 +9,7 @@ import type { Asked } from "./requests.ts";
 /** Beyond it only members ask. */
 export const VIEWER_RUNS = 10_000;
 /** As much as fits into the answer to a call; more is calculated in the background. */
-export const INLINE_DRAWS = 10_000_000;
+export const INLINE_DRAWS = 30_000_000;
 /** As much as fits into the processor time of one function call. */
 export const MOST_DRAWS = 60_000_000;
 

@@ -35,7 +35,7 @@ describe("a forecast", () => {
 
   it("waits for a worker when it is large, or when nobody waits for the answer", async () => {
     const large = setUp();
-    large.world.inputs = inputsOf({ deals: many(1_001) });
+    large.world.inputs = inputsOf({ deals: many(3_001) });
     const { status, body } = await large.ask("forecast");
     expect([status, body.status, large.world.kept?.queued]).toEqual([202, "queued", true]);
     const patient = setUp();
