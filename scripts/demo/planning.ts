@@ -18,6 +18,7 @@ import { readCapacity, readFunnel, readHiring, readOutlook, refreshAnalytics } f
 import { HELP, type PlanningOptions, readOptions } from "./planning/options.ts";
 import { askForPeople, bringInTeam } from "./planning/people.ts";
 import { renderTerminal } from "./planning/terminal.ts";
+import { runProgram } from "./program.ts";
 import type { PlanningReport } from "./report/data.ts";
 import { renderPage } from "./report/page.ts";
 
@@ -116,12 +117,4 @@ async function main(options: PlanningOptions): Promise<void> {
   }
 }
 
-try {
-  const options = readOptions(process.argv.slice(2));
-  if (options.help) process.stdout.write(HELP);
-  else await main(options);
-  process.exit(0);
-} catch (error) {
-  process.stderr.write(`\n${pc.red("✗")} ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
-}
+await runProgram({ help: HELP, readOptions, main });

@@ -7,6 +7,7 @@ import { type ConnectionResult, connectBoth, PROVIDER_NAMES, type Provider, sync
 import { DemoConsole } from "./console.ts";
 import { untilAsked } from "./interrupt.ts";
 import { type DemoOptions, HELP, readOptions } from "./options.ts";
+import { runProgram } from "./program.ts";
 import { formatCount, renderPipeline } from "./render.ts";
 import { type DemoWorkspace, seedDemo } from "./seed.ts";
 import { type PipelineTotals, readPipeline } from "./summary.ts";
@@ -107,12 +108,4 @@ async function main(options: DemoOptions): Promise<void> {
   }
 }
 
-try {
-  const options = readOptions(process.argv.slice(2));
-  if (options.help) process.stdout.write(HELP);
-  else await main(options);
-  process.exit(0);
-} catch (error) {
-  process.stderr.write(`\n${pc.red("✗")} ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
-}
+await runProgram({ help: HELP, readOptions, main });

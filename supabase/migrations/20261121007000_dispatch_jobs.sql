@@ -18,17 +18,25 @@ as $$
   select private.vault_secret('crm_sync_dispatch_secret')
 $$;
 
--- Calls a worker for a run, through pg_net: nothing leaves before the transaction is committed.
+-- Wakes an Edge Function, through pg_net: nothing leaves before the transaction is committed.
+create function private.call_function(p_path text, p_body jsonb) returns void
+language sql
+set search_path = ''
+as $$
+  select net.http_post(
+    url := rtrim(private.vault_secret('project_url'), '/') || '/functions/v1/' || p_path,
+    body := p_body,
+    headers := jsonb_build_object('Content-Type', 'application/json', 'x-dispatch-secret', private.crm_dispatch_secret()),
+    timeout_milliseconds := 10000)
+$$;
+
+-- Calls a worker for a run.
 create function private.crm_call_worker(p_operation uuid, p_now timestamptz) returns void
 language plpgsql
 set search_path = ''
 as $$
 begin
-  perform net.http_post(
-    url := rtrim(private.vault_secret('project_url'), '/') || '/functions/v1/crm-sync',
-    body := jsonb_build_object('operation_id', p_operation),
-    headers := jsonb_build_object('Content-Type', 'application/json', 'x-dispatch-secret', private.crm_dispatch_secret()),
-    timeout_milliseconds := 10000);
+  perform private.call_function('crm-sync', jsonb_build_object('operation_id', p_operation));
   update private.crm_operation_state s set dispatched_at = p_now where s.operation_id = p_operation;
 end
 $$;
@@ -121,7 +129,7 @@ as $$
   delete from cron.job_run_details d where d.end_time < now() - interval '7 days'
 $$;
 
-revoke execute on function private.crm_dispatch_secret(), private.crm_call_worker(uuid, timestamptz),
+revoke execute on function private.crm_dispatch_secret(), private.call_function(text, jsonb), private.crm_call_worker(uuid, timestamptz),
   private.crm_ready_runs(timestamptz), private.crm_fill_places(timestamptz), private.crm_dispatch(uuid),
   private.crm_dispatch_waiting(timestamptz), private.crm_purge_job_history() from public, anon, authenticated, service_role;
 

@@ -1,7 +1,7 @@
 -- Analytics: which deals changed since their facts were worked out.
 --
 -- Triggers append the ids of touched deals, and no more: two syncs at once never wait for each other, and a page of 2,000
--- deals pays one insert. A job works the queue off each minute (analytics_rollups).
+-- deals pays one insert. A job works the queue off each minute (analytics_refresh).
 
 create table private.analytics_queue (
   id bigint generated always as identity primary key,

@@ -221,6 +221,17 @@ begin
 end
 $$;
 
+-- A run that has ended makes room for one that waits.
+create function private.forecast_leave(p_run uuid) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  update private.forecast_state s set lease_expires_at = null where s.run_id = p_run;
+  perform private.forecast_fill_places(clock_timestamp());
+end
+$$;
+
 create function private.forecast_finish(p_run uuid, p_fence bigint, p_result jsonb, p_progress jsonb) returns boolean
 language plpgsql
 set search_path = ''
@@ -236,11 +247,10 @@ begin
   where r.id = p_run
   returning * into v_run;
   insert into public.pipeline_forecast_results (run_id, workspace_id, result) values (p_run, v_run.workspace_id, p_result);
-  update private.forecast_state s set lease_expires_at = null where s.run_id = p_run;
   if v_run.kind = 'daily' then
     perform private.forecast_keep_points(p_run);
   end if;
-  perform private.forecast_fill_places(clock_timestamp());
+  perform private.forecast_leave(p_run);
   return true;
 end
 $$;
@@ -256,8 +266,7 @@ begin
   update public.pipeline_forecast_runs r
   set status = 'failed', finished_at = clock_timestamp(), error_code = left(p_code, 50), error_message = left(p_message, 1000)
   where r.id = p_run;
-  update private.forecast_state s set lease_expires_at = null where s.run_id = p_run;
-  perform private.forecast_fill_places(clock_timestamp());
+  perform private.forecast_leave(p_run);
   return true;
 end
 $$;
@@ -307,17 +316,6 @@ comment on function public.forecast_result(uuid) is 'What a forecast answered; n
 
 -- Workers ----------------------------------------------------------------------------------------------------------------
 
-create function private.forecast_call(p_body jsonb) returns void
-language sql
-set search_path = ''
-as $$
-  select net.http_post(
-    url := rtrim(private.vault_secret('project_url'), '/') || '/functions/v1/pipeline-forecast/work',
-    body := p_body,
-    headers := jsonb_build_object('Content-Type', 'application/json', 'x-dispatch-secret', private.crm_dispatch_secret()),
-    timeout_milliseconds := 10000)
-$$;
-
 -- Calls workers for the runs that wait longest, as many as there are free places. A call that is lost is made again.
 create function private.forecast_fill_places(p_now timestamptz) returns int
 language plpgsql
@@ -346,7 +344,7 @@ begin
     update private.forecast_state s set dispatched_at = p_now from held h where s.run_id = h.run_id
   )
   select count(*) into v_called
-  from (select private.forecast_call(jsonb_build_object('run_id', h.run_id)) from held h offset 0) called;
+  from (select private.call_function('pipeline-forecast/work', jsonb_build_object('run_id', h.run_id)) from held h offset 0) called;
   return v_called;
 end
 $$;
@@ -382,8 +380,8 @@ $$;
 
 revoke execute on function private.forecast_take_token(uuid, timestamptz),
   private.forecast_begin(uuid, uuid, text, jsonb, jsonb, date, text, int, bigint, int, boolean, int), private.forecast_claim(uuid, int),
-  private.forecast_holds(uuid, bigint), private.forecast_progress(uuid, bigint, jsonb, int), private.forecast_finish(uuid, bigint, jsonb, jsonb),
-  private.forecast_fail(uuid, bigint, text, text), private.forecast_call(jsonb), private.forecast_fill_places(timestamptz),
+  private.forecast_holds(uuid, bigint), private.forecast_leave(uuid), private.forecast_progress(uuid, bigint, jsonb, int), private.forecast_finish(uuid, bigint, jsonb, jsonb),
+  private.forecast_fail(uuid, bigint, text, text), private.forecast_fill_places(timestamptz),
   private.retain_forecasts(int)
   from public, anon, authenticated, service_role;
 revoke execute on function public.cancel_forecast(uuid), public.forecast_result(uuid) from public, anon;

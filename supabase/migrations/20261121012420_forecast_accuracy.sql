@@ -121,7 +121,7 @@ begin
     on conflict (workspace_id) do update set availability_called_at = excluded.availability_called_at
   )
   select count(*) into v_scored
-  from (select private.forecast_call(jsonb_build_object('availability', d.workspace_id)) from due d offset 0) c;
+  from (select private.call_function('pipeline-forecast/work', jsonb_build_object('availability', d.workspace_id)) from due d offset 0) c;
   return jsonb_build_object('marked', v_marked, 'runs', v_runs, 'availability', v_scored);
 end
 $$;
@@ -142,7 +142,7 @@ begin
     on conflict (workspace_id) do update set daily_called_at = excluded.daily_called_at
   )
   select count(*) into v_called
-  from (select private.forecast_call(jsonb_build_object('daily', d.id)) from due d offset 0) c;
+  from (select private.call_function('pipeline-forecast/work', jsonb_build_object('daily', d.id)) from due d offset 0) c;
   return v_called;
 end
 $$;

@@ -8,8 +8,7 @@ select no_plan();
 select pg_temp.sign_up('owner', 'admin', 'member', 'viewer', 'outsider');
 create temp table w on commit drop as select pg_temp.try_as('owner', $$ select (create_workspace('Acme')).id $$)::uuid as id;
 insert into workspace_members (workspace_id, user_id, role) select w.id, pg_temp.person(r), r from w, unnest('{admin,member,viewer}'::text[]) r;
-select vault.create_secret('http://project.test', 'project_url') where not exists (select from vault.secrets where name = 'project_url');
-select vault.update_secret(id, 'http://project.test') from vault.secrets where name = 'project_url';
+\ir ../fixtures/project_url.psql
 
 create function pg_temp.hash(word text) returns text language sql as $$ select encode(sha256(convert_to(word, 'UTF8')), 'hex') $$;
 create function pg_temp.begin(who text, state text) returns timestamptz language sql as $$

@@ -2,11 +2,9 @@
 
 \ir ../fixtures/people.psql
 \ir ../fixtures/deals.psql
+\ir ../fixtures/forecast_calls.psql
 
 select no_plan();
-
-select vault.create_secret('http://project.test', 'project_url') where not exists (select from vault.secrets where name = 'project_url');
-select vault.update_secret(id, 'http://project.test') from vault.secrets where name = 'project_url';
 
 create temp table run (name text primary key, id uuid, status text, reused boolean, fence bigint) on commit drop;
 create function pg_temp.begin(run_name text, hash text, queued boolean default false, who text default 'mia', version int default 1) returns text language plpgsql as $$
@@ -18,8 +16,6 @@ begin
 end $$;
 create function pg_temp.id(run_name text) returns uuid language sql as $$ select id from run where name = run_name $$;
 create function pg_temp.status(run_name text) returns text language sql as $$ select r.status from pipeline_forecast_runs r where r.id = pg_temp.id(run_name) $$;
-create temp view sent as
-select convert_from(q.body, 'UTF8')::jsonb as body from net.http_request_queue q where q.url = 'http://project.test/functions/v1/pipeline-forecast/work';
 
 -- Equal questions --------------------------------------------------------------------------------------------------------
 

@@ -2,13 +2,10 @@
 
 \ir ../fixtures/people.psql
 \ir ../fixtures/deals.psql
+\ir ../fixtures/forecast_calls.psql
 
 select no_plan();
 
-select vault.create_secret('http://project.test', 'project_url') where not exists (select from vault.secrets where name = 'project_url');
-select vault.update_secret(id, 'http://project.test') from vault.secrets where name = 'project_url';
-create temp view sent as
-select convert_from(q.body, 'UTF8')::jsonb as body from net.http_request_queue q where q.url = 'http://project.test/functions/v1/pipeline-forecast/work';
 create function pg_temp.calls() returns bigint language sql as $$ select count(*) from sent where body ->> 'daily' = (select id::text from w) $$;
 
 -- When it is due -----------------------------------------------------------------------------------------------------------

@@ -5,9 +5,8 @@ export type CellValue = string | number | boolean | string[];
 /** What a cell means, or the sentence that says why it means nothing. */
 export type CellReader = (text: string) => { value: CellValue } | { wrong: string };
 
-/** Printed characters only; a cell that looks like a formula is text and stays so. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-const CONTROL = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F]/;
+/** Printed characters, tabs and line ends only; a cell that looks like a formula is text and stays so. */
+const CONTROL = /(?![\t\n\r\u0080-\u009F])\p{Cc}/u;
 
 export function hasControl(text: string): boolean {
   return CONTROL.test(text);

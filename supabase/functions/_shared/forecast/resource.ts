@@ -46,19 +46,13 @@ export function* resourceForecast(
   const rateOf = (id: string) => rated.rates.get(id)?.rate ?? 0;
   const calendar = calendarOf(inputs);
   const byLevel = request.group_by === "skill_level";
-  const counted = new Map(
-    plan.deals.filter(({ id }) => rateOf(id) >= prepared.setting.countFrom).map((deal) => [deal.id, deal]),
-  );
+  const likely = plan.deals.filter(({ id }) => rateOf(id) >= prepared.setting.countFrom);
+  const counted = new Map(likely.map((deal) => [deal.id, deal]));
   const months = monthsOf(request, inputs, prepared.asOf);
   const weeks = months?.weeks ?? prepared.periods;
   const work = workOf(plan, counted, inputs.demands ?? [], weeks, calendar, byLevel);
   const groups = new Set(work.profiles.map(({ group }) => group)).size;
-  if (groups * weeks.count > MOST_CELLS)
-    throw new PlanningError(
-      "horizon_out_of_range",
-      `${groups} groups of skills over ${weeks.count} weeks are more than one answer holds. Ask for fewer months, or group by skill.`,
-      "forecast_months",
-    );
+  checkSize(groups, weeks.count);
   const asked = weightedHours(work.profiles, rateOf, weeks.count);
   const given = [...(inputs.supply ?? []), ...addedSupply(plan.addedPeople, months?.parts ?? weeks)];
   const team = (periods: Periods) => ({
@@ -72,8 +66,7 @@ export function* resourceForecast(
     months === null
       ? weeklyView(asked, weeks)
       : monthlyView(months, { work, rateOf, asked, team: team(months.periods) });
-  const enough = Math.floor(MOST_ADDITIONS / additionsOf(work.profiles, rateOf));
-  const runs = demandRuns(Math.max(FEWEST_RUNS, Math.min(draws.runs, enough)), groups, weeks.count);
+  const runs = affordableRuns(draws.runs, additionsOf(work.profiles, rateOf), groups, weeks.count);
   const found = yield* told(
     forecastDemand(
       {
@@ -100,6 +93,20 @@ export function* resourceForecast(
     scenarios: combined.scenarios,
     conflicts: combined.conflicts,
   };
+}
+
+function checkSize(groups: number, weeks: number): void {
+  if (groups * weeks <= MOST_CELLS) return;
+  throw new PlanningError(
+    "horizon_out_of_range",
+    `${groups} groups of skills over ${weeks} weeks are more than one answer holds. Ask for fewer months, or group by skill.`,
+    "forecast_months",
+  );
+}
+
+function affordableRuns(asked: number, additions: number, groups: number, weeks: number): number {
+  const enough = Math.floor(MOST_ADDITIONS / additions);
+  return demandRuns(Math.max(FEWEST_RUNS, Math.min(asked, enough)), groups, weeks);
 }
 
 function prepareWork(inputs: ForecastInputs, request: ResourceRequest): Prepared {

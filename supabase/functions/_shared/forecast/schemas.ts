@@ -34,9 +34,13 @@ const drawing = {
 /** Whether the answer waits for the result, as far as the calculation is small enough. */
 const waiting = { wait: z.boolean().default(true) };
 
-/** null: as far as the scenario looks, else twelve months. */
-const periods = z.int().min(1).max(MAX_PERIODS.week).nullable().default(null);
-const horizon = (grain: "month" | "week", count: number | null) => (count ?? 1) <= MAX_PERIODS[grain];
+const span = {
+  grain: z.enum(["month", "week"]).default("month"),
+  /** null: as far as the scenario looks, else twelve months. */
+  periods: z.int().min(1).max(MAX_PERIODS.week).nullable().default(null),
+};
+const inReach = ({ grain, periods }: { grain: "month" | "week"; periods: number | null }) =>
+  (periods ?? 1) <= MAX_PERIODS[grain];
 const tooFar = { path: ["periods"], error: "A forecast covers 1 to 60 months or 1 to 260 weeks." };
 
 export const forecastInput = z
@@ -44,21 +48,19 @@ export const forecastInput = z
     ...about,
     ...drawing,
     ...waiting,
-    grain: z.enum(["month", "week"]).default("month"),
-    periods,
+    ...span,
     scenario_id: z.uuid().nullable().default(null),
     pipeline_project_ids: ids.nullable().default(null),
     conversion_rates: rates.default({}),
   })
-  .refine((input) => horizon(input.grain, input.periods), tooFar);
+  .refine(inReach, tooFar);
 
 export const whatIfInput = z
   .strictObject({
     ...about,
     ...drawing,
     ...waiting,
-    grain: z.enum(["month", "week"]).default("month"),
-    periods,
+    ...span,
     pipeline_project_ids: ids.nullable().default(null),
     conversion_scenarios: z
       .array(z.strictObject({ name: z.string().trim().min(1).max(255), conversion_rates: rates }))
@@ -70,7 +72,7 @@ export const whatIfInput = z
     /** What the others are compared with: the pipeline as it is, or the first of the list. */
     compare_with: z.enum(["pipeline", "first"]).default("pipeline"),
   })
-  .refine((input) => horizon(input.grain, input.periods), tooFar)
+  .refine(inReach, tooFar)
   .refine((input) => (input.conversion_scenarios === null) !== (input.scenario_ids === null), {
     path: ["conversion_scenarios"],
     error: "Give conversion_scenarios or scenario_ids, one of them.",
