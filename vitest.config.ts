@@ -2,8 +2,8 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /** `unit`: no database. `local-stack`: the stand-in's own tests, each file with a stack of its own. `stack`: end to end, two files at a time, each
- * worker with a running stack of its own. `convergence`: random histories on a database of their own. `database`: the schema, file after file
- * on a stack with little in it. */
+ * worker with a running stack of its own. `convergence`: random histories on a database of their own. `database`: the schema, two files
+ * at a time, each on a stack with little in it. */
 export default defineConfig({
   test: {
     testTimeout: 30_000,
@@ -65,8 +65,9 @@ export default defineConfig({
           include: ["tests/database/**/*.test.ts"],
           globalSetup: ["tests/support/global-setup.ts"],
           setupFiles: ["tests/support/own-bench.ts"],
-          fileParallelism: false,
+          maxWorkers: 2,
           testTimeout: 120_000,
+          sequence: { groupOrder: 4 },
         },
       },
     ],
