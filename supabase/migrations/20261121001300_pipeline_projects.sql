@@ -19,7 +19,7 @@ create table public.pipeline_projects (
   currency char(3) not null default 'USD' check (currency ~ '^[A-Z]{3}$'),
   expected_close_date date,
   actual_close_date date,
-  estimated_start_date date,
+  estimated_start_date date check (isfinite(estimated_start_date)),
   estimated_duration int check (estimated_duration >= 0),
   required_skills jsonb not null default '[]' check (jsonb_typeof(required_skills) = 'array'),
   risk_factors jsonb not null default '[]' check (jsonb_typeof(risk_factors) = 'array'),

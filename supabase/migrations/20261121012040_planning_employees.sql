@@ -116,12 +116,22 @@ create unique index employee_skills_primary_uq on public.employee_skills (worksp
 create index employee_skills_skill_idx on public.employee_skills (workspace_id, skill_key, level);
 create index employee_skills_created_by_idx on public.employee_skills (created_by) where created_by is not null;
 
--- Security definer: the mark moves among rows that several members wrote. Rows of one statement come one after the other.
+-- Security definer: the mark moves among rows that several members wrote. Rows of one statement come one after the other, and
+-- whoever else is at the same person's skills waits.
 create function private.settle_skill() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
+  if tg_op = 'UPDATE' and new.employee_id <> old.employee_id then
+    raise exception 'A skill stays with its person.' using errcode = 'PC004', hint = 'Delete it here and add it there.';
+  end if;
   new.skill_key := coalesce(private.skill_key(new.workspace_id, new.skill_key), new.skill_key);
-  if new.is_primary then
+  perform from public.employees e where e.workspace_id = new.workspace_id and e.id = new.employee_id for no key update;
+  -- A row that is there already is not inserted: an upsert goes on as an update or leaves everything as it is.
+  if tg_op = 'INSERT' and exists (
+    select from public.employee_skills s
+    where s.workspace_id = new.workspace_id and s.employee_id = new.employee_id and s.skill_key = new.skill_key) then
+    return new;
+  elsif new.is_primary then
     update public.employee_skills s set is_primary = false
     where s.workspace_id = new.workspace_id and s.employee_id = new.employee_id and s.is_primary and s.skill_key <> new.skill_key and s.id <> new.id;
   else
@@ -134,12 +144,13 @@ end
 $$;
 comment on function private.settle_skill() is 'Resolves the spelling of a skill. Of somebody''s skills one is primary: the first, until another is made it.';
 
--- Security definer: as above.
+-- Security definer: as above. Any deletion waits its turn: the one that would follow may be going, too.
 create function private.promote_skill() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
+  perform from public.employees e where e.workspace_id = old.workspace_id and e.id = old.employee_id for no key update;
   update public.employee_skills s set is_primary = true
-  where s.id = (
+  where old.is_primary and s.id = (
     select o.id from public.employee_skills o
     where o.workspace_id = old.workspace_id and o.employee_id = old.employee_id
     order by private.level_rank(o.level) desc nulls last, o.years desc nulls last, o.skill_key
@@ -152,10 +163,10 @@ comment on function private.promote_skill() is 'After somebody''s primary skill 
 -- Only what a person says: the mark that these two move has nothing left to settle.
 create trigger settle_skill_on_insert before insert on public.employee_skills
   for each row execute function private.settle_skill();
-create trigger settle_skill_on_update before update of skill_key, is_primary on public.employee_skills
+create trigger settle_skill_on_update before update of employee_id, skill_key, is_primary on public.employee_skills
   for each row when (pg_trigger_depth() = 0) execute function private.settle_skill();
 create trigger promote_skill after delete on public.employee_skills
-  for each row when (old.is_primary) execute function private.promote_skill();
+  for each row execute function private.promote_skill();
 create trigger touch_record before update on public.employee_skills
   for each row execute function private.touch_record();
 

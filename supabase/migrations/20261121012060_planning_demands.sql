@@ -78,11 +78,53 @@ comment on function private.settle_demand() is 'Resolves skill, level and altern
 create trigger settle_demand before insert or update of skill_key, skill_category, experience_level, alternatives
   on public.pipeline_resource_demands for each row execute function private.settle_demand();
 
+-- What is in use stays ---------------------------------------------------------------------------------------------------
+-- Foreign keys say so, too, but not to people, and an alternative has none.
+
+create function private.refuse_skill_in_use() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  holders bigint := (select count(*) from public.employee_skills h where h.workspace_id = old.workspace_id and h.skill_key = old.key);
+  demands bigint := (
+    select count(*) from public.pipeline_resource_demands d
+    where d.workspace_id = old.workspace_id and (d.skill_key = old.key or d.alternatives ?| array(
+      select old.key union all select a.alias from public.skill_aliases a where a.workspace_id = old.workspace_id and a.skill_key = old.key)));
+begin
+  if holders + demands > 0 then
+    raise exception 'The skill "%" is in use (people: %, demands: %).', old.key, holders, demands
+      using errcode = 'foreign_key_violation', hint = 'Archive it (archived_at), or take it out there first.';
+  end if;
+  return old;
+end
+$$;
+
+create function private.refuse_calendar_in_use() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  followers bigint := (select count(*) from public.employees e where e.workspace_id = old.workspace_id and e.working_calendar_id = old.id);
+begin
+  if exists (select from public.planning_settings s where s.workspace_id = old.workspace_id and s.default_calendar_id = old.id) then
+    raise exception 'The calendar "%" is the default one of the workspace.', old.name using errcode = 'foreign_key_violation',
+      hint = 'Make another one the default first (planning_settings.default_calendar_id).';
+  elsif followers > 0 then
+    raise exception 'The calendar "%" is in use (people: %).', old.name, followers using errcode = 'foreign_key_violation',
+      hint = 'Give them another one first.';
+  end if;
+  return old;
+end
+$$;
+
+-- Not what goes with its workspace.
+create trigger refuse_skill_in_use before delete on public.skills
+  for each row when (pg_trigger_depth() = 0) execute function private.refuse_skill_in_use();
+create trigger refuse_calendar_in_use before delete on public.working_calendars
+  for each row when (pg_trigger_depth() = 0) execute function private.refuse_calendar_in_use();
+
 -- The list of deals is filtered by skills, and demand is read by stage and date.
 create index pipeline_projects_required_skills_idx on public.pipeline_projects using gin (required_skills jsonb_path_ops);
 create index pipeline_projects_stage_close_idx on public.pipeline_projects (workspace_id, stage_key, expected_close_date)
   where deleted_at is null;
 
-revoke execute on function private.level_key(text), private.alternative_keys(uuid, jsonb), private.settle_demand()
-  from public, anon, authenticated, service_role;
+revoke execute on function private.level_key(text), private.alternative_keys(uuid, jsonb), private.settle_demand(), private.refuse_skill_in_use(),
+  private.refuse_calendar_in_use() from public, anon, authenticated, service_role;
 grant execute on function private.level_key(text), private.alternative_keys(uuid, jsonb) to authenticated, service_role;

@@ -37,6 +37,15 @@ select is((select count(*) from employee_skills where employee_id = pg_temp.empl
 update employee_skills set is_primary = true where employee_id = pg_temp.employee('Ada') and skill_key = 'vue';
 delete from employee_skills where employee_id = pg_temp.employee('Ada') and skill_key = 'vue';
 select is(pg_temp.primary_of('Ada'), 'react', 'where it goes the best of the others follows');
+-- An upsert that leaves alone what is there already, as supabase-js sends it with ignoreDuplicates.
+insert into employee_skills (workspace_id, employee_id, skill_key, is_primary) select id, pg_temp.employee('Ada'), 'go', true from w on conflict do nothing;
+select is(pg_temp.primary_of('Ada'), 'react', 'what is not inserted moves no mark');
+insert into employee_skills (workspace_id, employee_id, skill_key, is_primary) select id, pg_temp.employee('Ada'), 'go', true from w
+on conflict (workspace_id, employee_id, skill_key) do update set is_primary = excluded.is_primary;
+select is(pg_temp.primary_of('Ada'), 'go', 'what is merged does');
+update employee_skills set is_primary = true where employee_id = pg_temp.employee('Ada') and skill_key = 'react';
+select pg_temp.hire('Bo', 'vue');
+select throws_ok($$ update employee_skills set employee_id = pg_temp.employee('Bo') where employee_id = pg_temp.employee('Ada') and is_primary $$, 'PC004', 'A skill stays with its person.', 'a skill is not handed on');
 select pg_temp.hire('Twin');
 insert into employee_skills (workspace_id, employee_id, skill_key) select id, pg_temp.employee('Twin'), s from w, unnest('{react,vue,go}'::text[]) s;
 select is((select count(*) from employee_skills where employee_id = pg_temp.employee('Twin') and is_primary), 1::bigint, 'also when several come at once');

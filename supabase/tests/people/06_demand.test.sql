@@ -22,6 +22,11 @@ select throws_ok($$ select pg_temp.ask('Words', 'react', more => '{"alternatives
 select throws_ok($$ select pg_temp.ask('Words', 'react', more => '{"experience_level": "guru"}') $$, 'PC004', 'There is no level "guru".', 'a level that nobody knows is named');
 select throws_ok($$ update pipeline_resource_demands set skill_key = 'cobol' where id = (select id from line where name = 'key') $$, 'PC004', 'There is no skill "cobol".', 'and a skill');
 select throws_ok($$ select pg_temp.ask('Words', 'react', more => '{"start_date": "2026-03-02", "end_date": "2026-03-01"}') $$, '23514', null, 'a demand ends after it begins');
+-- One such row would be the end of every answer about the workspace.
+select throws_ok(format('select pg_temp.ask(''Words'', ''react'', more => %L)', jsonb_build_object(col, day)), '23514', null, format('no demand: %s %s', col, day))
+from unnest('{start_date,end_date}'::text[]) col, unnest('{infinity,-infinity}'::text[]) day;
+select throws_ok(format('select pg_temp.deal(''Never'', first => %L)', day), '23514', null, 'no deal begins at ' || day) from unnest('{infinity,-infinity}'::text[]) day;
+select throws_ok($$ select pg_temp.ask('Words', 'react', 10001) $$, '23514', null, 'nor does one ask for ten thousand people and one more');
 select is(private.level_key(level), key, format('%L is %s', level, coalesce(key, 'no level')))
 from (values ('Junior', 'junior'), ('jr', 'junior'), ('Mid-Level', 'mid'), ('SENIOR', 'senior'), ('sr.', 'senior'), ('lead', 'lead'), ('Principal', 'principal'), ('guru', null), (null, null)) l (level, key);
 delete from pipeline_projects where name = 'Words';

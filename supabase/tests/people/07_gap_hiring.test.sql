@@ -70,6 +70,9 @@ select is(pg_temp.cover('category = ''frontend'' and skill_key is null'), 'front
 select is(pg_temp.cover('skill_key = ''react'''), 'react senior: 20', 'the skill comes before the category');
 update pipeline_resource_demands set alternatives = '["go"]' where workspace_id = (select id from w) and skill_key is null;
 select is(pg_temp.cover('category = ''frontend'' and skill_key is null'), 'frontend senior: 60, go senior: 40, nobody -: 20', 'then its alternatives');
+delete from pipeline_projects where workspace_id = (select id from w);
+select pg_temp.deal('Site'), pg_temp.ask('Site', 'frontend'), pg_temp.ask('Site', 'c#', 1, 100, '{"alternatives": ["react"]}');
+select is(pg_temp.cover(), 'frontend senior: 40, react senior: 40', 'of a category those first whom nobody asks for by name');
 select is(pg_temp.try_as('owner', format($$ select bool_and(used <= free + 0.001)::text from (select week, sum(hours) filter (where pass is not null) as used from demand_cover(%1$L, '2026-03-02', 2, 'unweighted') group by week) u join (select week, sum(free) as free from capacity_weeks(%1$L, '2026-03-02', 2, 'person') group by week) f using (week) $$, (select id from w))), 'true', 'nobody''s hour is used twice');
 
 -- Hiring. A full-time person works 40 × 0.9 = 36 hours a week. core: "by hand", _shared/planning/capacity/capacity.test.ts:
