@@ -101,3 +101,84 @@ describe("two people at once", () => {
     expect(now?.day).toBe("2027-01-11");
   });
 });
+
+describe("two people at one person's skills and days", () => {
+  const primaries = async (employee: string) =>
+    (
+      await reader<{ skill_key: string }[]>`
+        select skill_key from public.employee_skills where employee_id = ${employee} and is_primary`
+    ).map(({ skill_key }) => skill_key);
+
+  async function hire(...skills: string[]): Promise<string> {
+    await reader`
+      insert into public.skills (workspace_id, key, label)
+      select ${workspaceId}, k, k from unnest('{wood,stone,steel}'::text[]) k on conflict do nothing`;
+    const [made] = await reader<{ id: string }[]>`
+      insert into public.employees (workspace_id, name, employed_from) values (${workspaceId}, 'Ann', '2020-01-01') returning id`;
+    for (const skill of skills)
+      await reader`
+        insert into public.employee_skills (workspace_id, employee_id, skill_key) values (${workspaceId}, ${made?.id ?? ""}, ${skill})`;
+    return made?.id ?? "";
+  }
+
+  test("each add the first one: one of them is the primary skill", async () => {
+    const ann = await hire();
+    const skill = { one: "wood", two: "stone" };
+    await together(
+      (sql, who) =>
+        sql`insert into public.employee_skills (workspace_id, employee_id, skill_key) values (${workspaceId}, ${ann}, ${skill[who]})`,
+    );
+    expect(await primaries(ann)).toEqual(["wood"]);
+  });
+
+  test("each make another one primary: the second stays it", async () => {
+    const ann = await hire("wood", "stone", "steel");
+    const skill = { one: "stone", two: "steel" };
+    await together(
+      (sql, who) =>
+        sql`update public.employee_skills set is_primary = true where employee_id = ${ann} and skill_key = ${skill[who]}`,
+    );
+    expect(await primaries(ann)).toEqual(["steel"]);
+  });
+
+  test("one deletes the primary one and the other the next: the third takes its place", async () => {
+    const ann = await hire("wood", "steel", "stone");
+    const skill = { one: "steel", two: "wood" };
+    await together(
+      (sql, who) => sql`delete from public.employee_skills where employee_id = ${ann} and skill_key = ${skill[who]}`,
+    );
+    expect(await primaries(ann)).toEqual(["stone"]);
+  });
+
+  test("enter the same days off: they count once", async () => {
+    const ann = await hire("wood");
+    const twice = together(
+      (sql) => sql`
+        insert into public.employee_time_off (workspace_id, employee_id, start_date, end_date)
+        values (${workspaceId}, ${ann}, '2027-03-01', '2027-03-03')`,
+    );
+    await expect(twice).rejects.toMatchObject({ code: "23P01" });
+    const [days] = await reader`select count(*)::int as n from public.employee_time_off where employee_id = ${ann}`;
+    expect(days?.n).toBe(1);
+  });
+
+  test("a question while a calendar is being changed gets all of it from before, and the next one from after", async () => {
+    const ann = await hire("wood");
+    const hours = async () => {
+      const rows = await reader.begin(async (sql) => {
+        await asPerson(sql);
+        return sql<{ capacity: number }[]>`
+          select capacity::float8 from public.capacity_weeks(${workspaceId}, '2027-03-01', 3, 'person') where key = ${ann} order by week`;
+      });
+      return rows.map(({ capacity }) => capacity);
+    };
+    await first.begin(async (sql) => {
+      await sql`update public.working_calendars set hours = '{4,4,4,4,4,0,0}' where workspace_id = ${workspaceId}`;
+      await sql`
+        insert into public.calendar_holidays (workspace_id, calendar_id, day)
+        select c.workspace_id, c.id, '2027-03-08' from public.working_calendars c where c.workspace_id = ${workspaceId}`;
+      expect(await hours()).toEqual([40, 40, 40]);
+    });
+    expect(await hours()).toEqual([20, 16, 20]);
+  });
+});
