@@ -144,6 +144,17 @@ end
 $$;
 comment on function private.settle_skill() is 'Resolves the spelling of a skill. Of somebody''s skills one is primary: the first, until another is made it.';
 
+-- With the rights of the one who writes: to strangers no skill is known.
+create function private.refuse_unknown_skill() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  if not exists (select from public.skills s where s.workspace_id = new.workspace_id and s.key = new.skill_key) then
+    raise exception 'There is no skill "%".', coalesce(new.skill_key, '') using errcode = 'foreign_key_violation', hint = 'skill_key';
+  end if;
+  return new;
+end
+$$;
+
 -- Security definer: as above. Any deletion waits its turn: the one that would follow may be going, too.
 create function private.promote_skill() returns trigger
 language plpgsql security definer set search_path = '' as $$
@@ -165,6 +176,9 @@ create trigger settle_skill_on_insert before insert on public.employee_skills
   for each row execute function private.settle_skill();
 create trigger settle_skill_on_update before update of employee_id, skill_key, is_primary on public.employee_skills
   for each row when (pg_trigger_depth() = 0) execute function private.settle_skill();
+-- Named so as to come after those: what is written is a key by then.
+create trigger unknown_skill before insert or update of skill_key on public.employee_skills
+  for each row when (pg_trigger_depth() = 0) execute function private.refuse_unknown_skill();
 create trigger promote_skill after delete on public.employee_skills
   for each row execute function private.promote_skill();
 create trigger touch_record before update on public.employee_skills
@@ -172,5 +186,6 @@ create trigger touch_record before update on public.employee_skills
 
 select private.apply_person_rules('public.employee_skills', 'skills of people');
 
-revoke execute on function private.apply_person_rules(regclass, text, text), private.level_rank(text), private.settle_skill(), private.promote_skill()
+revoke execute on function private.apply_person_rules(regclass, text, text), private.level_rank(text), private.settle_skill(), private.refuse_unknown_skill(),
+  private.promote_skill()
   from public, anon, authenticated, service_role;

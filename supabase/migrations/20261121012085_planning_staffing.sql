@@ -31,10 +31,9 @@ language sql stable set search_path = '' rows 5000 as $$
     select p.profile, p.level, 0 as step, p.skill_key is null as by_category, coalesce(p.skill_key, p.category) as key
     from profile p
     union all
-    select p.profile, p.level, n.place::int, false, coalesce(a.skill_key, n.name)
+    select p.profile, p.level, a.place::int, false, a.skill
     from profile p
-    cross join lateral jsonb_array_elements_text(p.alternatives) with ordinality n (name, place)
-    left join public.skill_aliases a on a.workspace_id = p_workspace and a.alias = n.name
+    cross join lateral jsonb_array_elements_text(p.alternatives) with ordinality a (skill, place)
   ),
   offer as (
     select distinct false as by_category, k.skill as key, k.level from kind k
@@ -236,9 +235,7 @@ language sql stable set search_path = '' as $$
     select s.key, 0 from public.skills s
     where p_demand.skill_key is null and s.workspace_id = p_demand.workspace_id and s.category = p_demand.skill_category
     union all
-    select coalesce(a.skill_key, n.name), n.place
-    from jsonb_array_elements_text(p_demand.alternatives) with ordinality n (name, place)
-    left join public.skill_aliases a on a.workspace_id = p_demand.workspace_id and a.alias = n.name
+    select a.skill, a.place from jsonb_array_elements_text(p_demand.alternatives) with ordinality a (skill, place)
   )
   select distinct on (h.employee_id) h.employee_id, h.skill_key, h.level, h.years, m.match
   from wish w

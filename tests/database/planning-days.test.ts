@@ -146,8 +146,6 @@ async function overAgrees({ sql, one, stored }: Asking) {
 
 // Who helps out, whom to hire, who could take a place --------------------------------------------------------------------
 
-const NAMED_BEFORE: Record<string, string> = { join: "joinery" };
-
 async function coverAgrees({ sql, one, stored }: Asking, weighted: boolean) {
   const rows = await sql<Record<"week" | "skill_key" | "category" | "level" | "used" | "used_level", string | null>[]>`
     select week::text, skill_key, category, level, alternatives, is_critical, asked::float8, pass, coalesce(used_skill, used_category) as used,
@@ -162,8 +160,7 @@ async function coverAgrees({ sql, one, stored }: Asking, weighted: boolean) {
       hours: number;
       pass: number | null;
     };
-    const names = alternatives.map((name) => NAMED_BEFORE[name] ?? name);
-    const who = JSON.stringify([is_critical, skill_key, category, level, names]);
+    const who = JSON.stringify([is_critical, skill_key, category, level, alternatives]);
     add(found, place(week, who, pass === null ? "nobody" : place(used, used_level)), { hours });
   }
   for (const { week, profile, used, hours } of cover(one, weighted)) {

@@ -3,10 +3,10 @@
 \ir fixture.psql
 
 select is(private.spelling(name), spelled, format('%L is written %L', name, spelled))
-from (values ('React', 'react'), (' React.JS ', 'react.js'), ('C++', 'c++'), ('C#', 'c#'), ('.NET', '.net'), ('Node JS', 'node_js'), ('data-science', 'data_science'), ('  ', ''), (null, null)) s (name, spelled);
+from (values ('React', 'react'), (' React.JS ', 'react.js'), ('C++', 'c++'), ('C#', 'c#'), ('.NET', '.net'), ('Node JS', 'node_js'), ('data-science', 'data_science'), ('Möbelbau', 'möbelbau'), (U&'Mo\0308belbau', 'möbelbau'), ('React 上級', 'react_上級'), ('日本語', '日本語'), ('Ｒｅａｃｔ', 'react'), ('Плотник – старший', 'плотник_старший'), (U&'a\00a0b', 'a_b'), ('  ', ''), (null, null)) s (name, spelled);
 
 select is(private.skill_key((select id from w), name), key, format('%L is %s', name, coalesce(key, 'no skill')))
-from (values ('react', 'react'), ('REACT', 'react'), ('ReactJS', 'react'), ('reactjs', 'react'), ('Golang', 'go'), ('C++', 'c++'), ('c#', 'c#'), ('c', null), ('cobol', null), ('', null), (null, null)) s (name, key);
+from (values ('react', 'react'), ('REACT', 'react'), ('ReactJS', 'react'), ('reactjs', 'react'), ('Golang', 'go'), ('C++', 'c++'), ('c#', 'c#'), ('c', null), ('React 上級', null), ('cobol', null), ('', null), (null, null)) s (name, key);
 
 -- Who writes the list.
 select is(pg_temp.try_as('admin', format($$ insert into skills (workspace_id, key, label) values (%L, 'rust', 'Rust') $$, (select id from w))), '1 rows', 'an admin adds a skill');

@@ -18,6 +18,13 @@ select pg_temp.hire('Joins', more => '{"employed_from": "2026-03-04", "employed_
 select is(pg_temp.capacity('capacity', pg_temp.of('Joins')), '24 8', 'core: from the first to the last day of the contract');
 select pg_temp.hire('Weekend', more => '{"employed_from": "2026-03-07", "employed_to": "2026-03-08"}');
 select is(pg_temp.capacity('capacity', pg_temp.of('Weekend')), '0', 'a contract of one weekend has no hours');
+insert into working_calendars (id, workspace_id, name, hours) select md5('sundays')::uuid, id, 'Sundays', '{0,0,0,0,0,0,6}' from w;
+select pg_temp.hire('Edge', more => jsonb_build_object('working_calendar_id', md5('sundays')::uuid, 'employed_from', '2026-03-15', 'employed_to', '2026-03-15'));
+select is(pg_temp.capacity('capacity', pg_temp.of('Edge')), '6', 'a contract of the last day that is asked for');
+select is(pg_temp.capacity('capacity', pg_temp.of('Edge'), 1, '2026-03-09'), '6', 'and of the last day of one week');
+update employees set employed_from = '2026-03-01', employed_to = '2026-03-02', working_calendar_id = null where name = 'Edge';
+select is(pg_temp.capacity('capacity', pg_temp.of('Edge')), '8', 'or of the first');
+delete from employees where name = 'Edge';
 select pg_temp.hire('Gone', more => '{"employed_to": "2026-03-01"}'), pg_temp.hire('Later', more => '{"employed_from": "2026-03-16"}'), pg_temp.hire('Deleted', more => '{"deleted_at": "2026-01-01T00:00:00Z"}');
 select is(pg_temp.capacity('capacity', pg_temp.of(who)), 'nothing', who || ' is not counted') from unnest('{Gone,Later,Deleted}'::text[]) who;
 

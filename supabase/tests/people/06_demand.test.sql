@@ -19,6 +19,8 @@ select is((select skill_key from pipeline_resource_demands d join line l using (
 select throws_ok($$ select pg_temp.ask('Words', 'react', more => '{"alternatives": ["cobol"]}') $$, 'PC004', 'There is no skill "cobol", which is named as an alternative.', 'an alternative that nobody knows is named');
 select throws_ok($$ select pg_temp.ask('Words', 'react', more => '{"alternatives": [17]}') $$, 'PC004', null, 'nor is a number one');
 select throws_ok($$ select pg_temp.ask('Words', 'react', more => '{"alternatives": [null]}') $$, 'PC004', null, 'nor nothing');
+select throws_ok($$ select pg_temp.ask('Words', 'react', more => '{"alternatives": "vue"}') $$, 'PC004', 'Alternatives are a list of skills, such as ["react", "vue"].', 'a list is a list');
+select throws_ok($$ select pg_temp.ask('Words', 'react', more => jsonb_build_object('alternatives', array_fill('vue'::text, '{21}'))) $$, 'PC004', 'A demand names at most 20 alternatives; these are 21.', 'of which nobody reads more than twenty');
 select throws_ok($$ select pg_temp.ask('Words', 'react', more => '{"experience_level": "guru"}') $$, 'PC004', 'There is no level "guru".', 'a level that nobody knows is named');
 select throws_ok($$ update pipeline_resource_demands set skill_key = 'cobol' where id = (select id from line where name = 'key') $$, 'PC004', 'There is no skill "cobol".', 'and a skill');
 select throws_ok($$ select pg_temp.ask('Words', 'react', more => '{"start_date": "2026-03-02", "end_date": "2026-03-01"}') $$, '23514', null, 'a demand ends after it begins');
@@ -29,6 +31,14 @@ select throws_ok(format('select pg_temp.deal(''Never'', first => %L)', day), '23
 select throws_ok($$ select pg_temp.ask('Words', 'react', 10001) $$, '23514', null, 'nor does one ask for ten thousand people and one more');
 select is(private.level_key(level), key, format('%L is %s', level, coalesce(key, 'no level')))
 from (values ('Junior', 'junior'), ('jr', 'junior'), ('Mid-Level', 'mid'), ('SENIOR', 'senior'), ('sr.', 'senior'), ('lead', 'lead'), ('Principal', 'principal'), ('guru', null), (null, null)) l (level, key);
+create temp table words on commit drop as select pg_temp.ask('Words', 'react', more => '{"alternatives": ["golang", "vue"]}') as id;
+update skills set key = 'golang.org', category = 'servers' where key = 'go' and workspace_id = (select id from w);
+update skills set category = 'web' where key = 'react' and workspace_id = (select id from w);
+select is((select format('%s|%s|%s', d.skill_key, d.skill_category, d.alternatives) from pipeline_resource_demands d join words w using (id)), 'react|web|["golang.org", "vue"]', 'a skill with another key or category goes by it in demands, too');
+update pipeline_resource_demands set skill_category = 'frontend' where id = (select id from words);
+select is((select skill_key from pipeline_resource_demands d join words using (id)), null, 'whoever writes another category asks for it');
+update skills set key = 'go', category = 'backend' where key = 'golang.org' and workspace_id = (select id from w);
+update skills set category = 'frontend' where key = 'react' and workspace_id = (select id from w);
 delete from pipeline_projects where name = 'Words';
 
 -- Hours.

@@ -26,6 +26,9 @@ select is(pg_temp.demand('hours', $$ key = 'react' $$, 2), '120 120', 'the deman
 select is(pg_temp.demand('unstaffed_hours', $$ key = 'react' $$, 2), '80 80', 'beside what is left of it');
 select pg_temp.away('Ada', '2026-03-12', '2026-03-13');
 select is(pg_temp.demand('unstaffed_hours', $$ key = 'react' $$, 2), '80 96', 'whoever is away does not do it: 16 hours are asked for again');
+update working_calendars set hours = '{8,8,8,8,8,0,4}' where workspace_id = (select id from w);
+select is(pg_temp.demand('unstaffed_hours', $$ key = 'react' $$, 2), '88 104', 'who works on Sundays gives a Sunday, too: 132 - 44, and 132 - 28');
+update working_calendars set hours = '{8,8,8,8,8,0,0}' where workspace_id = (select id from w);
 select pg_temp.promise('Bea', '2026-03-02', '2026-03-08', 100, 'firm', (select id from shop)), pg_temp.promise('Vera', '2026-03-02', '2026-03-08', 100, 'firm', (select id from shop)), pg_temp.promise('Vera', '2026-03-02', '2026-03-08', 100, 'firm', (select id from shop));
 select is(pg_temp.demand('unstaffed_hours', $$ key = 'react' $$, 2), '0 96', 'more than was asked for is nothing less than nothing');
 delete from employee_allocations where workspace_id = (select id from w);
