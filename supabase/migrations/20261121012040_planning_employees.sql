@@ -144,11 +144,12 @@ end
 $$;
 comment on function private.settle_skill() is 'Resolves the spelling of a skill. Of somebody''s skills one is primary: the first, until another is made it.';
 
--- With the rights of the one who writes: to strangers no skill is known.
+-- With the rights of the one who writes: a stranger sees no workspace here, and is refused by the policy whatever the skill.
 create function private.refuse_unknown_skill() returns trigger
 language plpgsql set search_path = '' as $$
 begin
-  if not exists (select from public.skills s where s.workspace_id = new.workspace_id and s.key = new.skill_key) then
+  if not exists (select from public.skills s where s.workspace_id = new.workspace_id and s.key = new.skill_key)
+    and exists (select from public.workspaces w where w.id = new.workspace_id) then
     raise exception 'There is no skill "%".', coalesce(new.skill_key, '') using errcode = 'foreign_key_violation', hint = 'skill_key';
   end if;
   return new;

