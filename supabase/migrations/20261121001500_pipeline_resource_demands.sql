@@ -16,7 +16,7 @@ create table public.pipeline_resource_demands (
   created_by uuid default auth.uid() references auth.users (id) on delete set null,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  check (end_date >= start_date),
+  constraint demand_ends_after_it_begins check (end_date >= start_date),
   foreign key (workspace_id, pipeline_project_id) references public.pipeline_projects (workspace_id, id) on delete cascade
 );
 comment on table public.pipeline_resource_demands is 'How many people of which skill and level a deal needs, when and how much of their time.';
