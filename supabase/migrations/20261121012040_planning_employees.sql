@@ -125,6 +125,7 @@ begin
     raise exception 'A skill stays with its person.' using errcode = 'PC004', hint = 'Delete it here and add it there.';
   end if;
   new.skill_key := coalesce(private.skill_key(new.workspace_id, new.skill_key), new.skill_key);
+  new.level := coalesce(private.level_key(new.level), new.level);
   perform from public.employees e where e.workspace_id = new.workspace_id and e.id = new.employee_id for no key update;
   -- A row that is there already is not inserted: an upsert goes on as an update or leaves everything as it is.
   if tg_op = 'INSERT' and exists (
@@ -142,7 +143,7 @@ begin
   return new;
 end
 $$;
-comment on function private.settle_skill() is 'Resolves the spelling of a skill. Of somebody''s skills one is primary: the first, until another is made it.';
+comment on function private.settle_skill() is 'Resolves the spelling of a skill and its level. Of somebody''s skills one is primary: the first, until another is made it.';
 
 -- With the rights of the one who writes: a stranger sees no workspace here, and is refused by the policy whatever the skill.
 create function private.refuse_unknown_skill() returns trigger
@@ -175,7 +176,7 @@ comment on function private.promote_skill() is 'After somebody''s primary skill 
 -- Only what a person says: the mark that these two move has nothing left to settle.
 create trigger settle_skill_on_insert before insert on public.employee_skills
   for each row execute function private.settle_skill();
-create trigger settle_skill_on_update before update of employee_id, skill_key, is_primary on public.employee_skills
+create trigger settle_skill_on_update before update of employee_id, skill_key, level, is_primary on public.employee_skills
   for each row when (pg_trigger_depth() = 0) execute function private.settle_skill();
 -- Named so as to come after those: what is written is a key by then.
 create trigger unknown_skill before insert or update of skill_key on public.employee_skills

@@ -22,6 +22,9 @@ select throws_ok($$ insert into employee_skills (workspace_id, employee_id, skil
 select throws_ok($$ insert into employee_skills (workspace_id, employee_id, skill_key) select id, pg_temp.employee('Ada'), 'cobol' from w $$, '23503', 'There is no skill "cobol".', 'a skill that nobody knows');
 select is(pg_temp.try_as('outsider', format($$ insert into employee_skills (workspace_id, employee_id, skill_key) values (%L, %L, %L) $$, (select id from w), pg_temp.employee('Ada'), skill)), '42501', 'strangers do not learn whether there is ' || skill) from unnest('{vue,cobol}'::text[]) skill;
 select throws_ok($$ insert into employee_skills (workspace_id, employee_id, skill_key, level) select id, pg_temp.employee('Ada'), 'vue', 'guru' from w $$, '23514', null, 'a level that nobody knows');
+update employee_skills set level = 'Mid-Level' where employee_id = pg_temp.employee('Ada');
+select is((select level from employee_skills where employee_id = pg_temp.employee('Ada')), 'mid', 'a level in any usual spelling');
+update employee_skills set level = 'Sr.' where employee_id = pg_temp.employee('Ada');
 select throws_ok($$ insert into employee_skills (workspace_id, employee_id, skill_key, years) select id, pg_temp.employee('Ada'), 'vue', 61 from w $$, '23514', null, 'sixty-one years');
 select throws_ok($$ insert into employee_skills (workspace_id, employee_id, skill_key, years) select id, pg_temp.employee('Ada'), 'vue', 'NaN' from w $$, '23514', null, 'years that are no number');
 
