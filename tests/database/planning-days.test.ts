@@ -8,7 +8,7 @@ import { type Stored, storeCase } from "../support/planning-store.ts";
 import { newPerson, openSql } from "../support/world.ts";
 
 const SEED = Number(process.env.CAPACITY_SEED ?? 20261121);
-const CASES = Number(process.env.CAPACITY_CASES ?? 30);
+const CASES = Number(process.env.CAPACITY_CASES ?? 25);
 /** Answers have four digits. */
 const SAME = 0.00005 + 1e-9;
 
@@ -104,14 +104,21 @@ async function capacityAgrees(
   same(found, wanted, `capacity by ${group}`);
 }
 
-async function demandAgrees({ sql, one, stored }: Asking, group: (typeof ASKED_BY)[number], weighted: boolean) {
+/** only: of these deals and no others, whatever the threshold of the workspace. */
+async function demandAgrees(
+  { sql, one, stored }: Asking,
+  group: (typeof ASKED_BY)[number],
+  weighted: boolean,
+  only?: number[],
+) {
+  const [ids, threshold] = only ? [only.map((deal) => stored.deals[deal] ?? ""), 0] : [null, null];
   const rows = await sql<{ week: string; key: string | null; level: string | null }[]>`
     select week::text, key, level, hours::float8, critical_hours::float8, unstaffed_hours::float8, deals
-    from public.demand_weeks(${stored.workspaceId}, ${formatDay(one.from)}, ${one.weeks}, ${group}, ${weighted ? "weighted" : "unweighted"})`;
+    from public.demand_weeks(${stored.workspaceId}, ${formatDay(one.from)}, ${one.weeks}, ${group}, ${weighted ? "weighted" : "unweighted"}, ${ids}, ${threshold})`;
   const found: Numbers = new Map(rows.map(({ week, key, level, ...hours }) => [place(week, place(key, level)), hours]));
   const wanted: Numbers = new Map();
   const deals = new Map<string, Set<number>>();
-  for (const { line, week, hours, unstaffed, rate } of demand(one)) {
+  for (const { line, week, hours, unstaffed, rate } of demand(one, only)) {
     const asked = one.lines[line] as LineCase;
     const at = place(formatDay(week), askedBucket(group, asked, stored));
     const share = weighted ? rate : 1;
@@ -241,6 +248,8 @@ test(`every number of ${CASES} workspaces by chance is the one of a plain walk t
       await capacityAgrees(asking, "skill", weighted);
       await capacityAgrees(asking, GROUPS[turn % GROUPS.length] as (typeof GROUPS)[number], !weighted);
       await demandAgrees(asking, ASKED_BY[turn % ASKED_BY.length] as (typeof ASKED_BY)[number], one.rules.trust);
+      const live = [...one.deals.keys()].filter((deal) => !one.deals[deal]?.deleted);
+      await demandAgrees(asking, "skill", weighted, live.slice(turn % 3));
       await overAgrees(asking);
       await coverAgrees(asking, weighted);
       await hiringAgrees(asking, !weighted, today);

@@ -91,13 +91,15 @@ export function lineHours(one: PlanningCase, line: LineCase, days: readonly Day[
   return hours.reduce((sum, h) => sum + h, 0) * line.count * (line.percentage / 100);
 }
 
-/** Line by line and week by week, without those that ask for nothing. */
-export function demand(one: PlanningCase): Asked[] {
+/** Line by line and week by week, without those that ask for nothing. only: of these deals, however unlikely. */
+export function demand(one: PlanningCase, only?: number[]): Asked[] {
+  const threshold = only ? 0 : one.rules.threshold;
   return one.lines.flatMap((line, index) => {
     const deal = one.deals[line.deal] as PlanningCase["deals"][number];
     const rate = rateOf(one, line.deal);
     const kind = STAGES[deal.stage]?.kind;
-    if (deal.deleted || !(kind === "won" || (kind === "open" && rate >= one.rules.threshold))) return [];
+    if (deal.deleted || !(kind === "won" || (kind === "open" && rate >= threshold))) return [];
+    if (only && !only.includes(line.deal)) return [];
     return weeksOf(one).flatMap((week) => {
       const hours = lineHours(one, line, daysOf(week));
       const given = one.people.reduce((sum, person) => sum + weekOf(one, person, week, index).allocated, 0);
