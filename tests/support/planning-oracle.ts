@@ -169,52 +169,62 @@ const poolOf = (skill: string, level: string | null) => `${skill}/${level ?? "-"
 
 export function cover(one: PlanningCase, weighted: boolean): Cover[] {
   const profiles = [...new Map([...one.lines].sort(inOrder).map((line) => [profileOf(line), line])).values()];
-  const asked = demand(one);
-  const named = new Set(one.lines.flatMap(turnsOf).map(({ kind, level }) => poolOf(kind, level)));
   const turns = [...new Set(profiles.flatMap(turnsOf).map(({ place }) => place.join()))]
-    .map((text) => text.split(",").map(Number))
-    .sort(
-      (a, b) =>
-        (a[0] as number) - (b[0] as number) ||
-        (a[1] as number) - (b[1] as number) ||
-        (a[2] as number) - (b[2] as number),
-    );
+    .map((text) => text.split(",").map(Number) as Turn["place"])
+    .sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
+  const asked = demand(one);
   return weeksOf(one).flatMap((week) => {
-    const free = freeHours(one, week);
-    // Of a category first those whom nobody asks for by name.
-    const skills = [...SKILLS.keys()].sort();
-    const ofCategory = (category: string, level: string | null) =>
-      skills
-        .filter((skill) => SKILLS.get(skill) === category)
-        .map((skill) => poolOf(skill, level))
-        .sort((a, b) => Number(named.has(a)) - Number(named.has(b)));
-    const wanted = new Map(
-      profiles.map((line) => {
-        const mine = asked.filter(
-          (ask) => ask.week === week && profileOf(one.lines[ask.line] as LineCase) === profileOf(line),
-        );
-        return [profileOf(line), mine.reduce((sum, ask) => sum + ask.unstaffed * (weighted ? ask.rate : 1), 0)];
-      }),
-    );
-    const rows: Cover[] = [];
-    for (const place of turns)
-      for (const line of profiles) {
-        const profile = profileOf(line);
-        const turn = turnsOf(line).find((option) => option.place.join() === place.join());
-        if (turn === undefined) continue;
-        const pools = place[1] === 1 ? ofCategory(turn.kind, turn.level) : [poolOf(turn.kind, turn.level)];
-        let used = 0;
-        for (const pool of pools) {
-          const taken = Math.max(0, Math.min(free.get(pool) ?? 0, (wanted.get(profile) ?? 0) - used));
-          free.set(pool, (free.get(pool) ?? 0) - taken);
-          used += taken;
-        }
-        wanted.set(profile, (wanted.get(profile) ?? 0) - used);
-        if (used > TINY) rows.push({ week, profile, used: poolOf(turn.kind, turn.level), hours: used });
-      }
-    for (const [profile, left] of wanted) if (left > TINY) rows.push({ week, profile, used: null, hours: left });
-    return rows;
+    const mine = asked.filter((ask) => ask.week === week);
+    return coverWeek(one, week, profiles, turns, wantedHours(one, mine, weighted));
   });
+}
+
+function wantedHours(one: PlanningCase, asked: readonly Asked[], weighted: boolean): Map<string, number> {
+  const hours = new Map<string, number>();
+  for (const { line, unstaffed, rate } of asked) {
+    const profile = profileOf(one.lines[line] as LineCase);
+    hours.set(profile, (hours.get(profile) ?? 0) + unstaffed * (weighted ? rate : 1));
+  }
+  return hours;
+}
+
+/** Turn after turn, in each of them profile after profile: whoever comes first takes what is there. */
+function coverWeek(
+  one: PlanningCase,
+  week: Day,
+  profiles: readonly LineCase[],
+  turns: readonly Turn["place"][],
+  wanted: Map<string, number>,
+): Cover[] {
+  const free = freeHours(one, week);
+  const rows: Cover[] = [];
+  for (const place of turns)
+    for (const line of profiles) {
+      const profile = profileOf(line);
+      const turn = turnsOf(line).find((option) => option.place.join() === place.join());
+      if (turn === undefined) continue;
+      let used = 0;
+      for (const pool of poolsFor(one, turn)) {
+        const taken = Math.max(0, Math.min(free.get(pool) ?? 0, (wanted.get(profile) ?? 0) - used));
+        free.set(pool, (free.get(pool) ?? 0) - taken);
+        used += taken;
+      }
+      wanted.set(profile, (wanted.get(profile) ?? 0) - used);
+      if (used > TINY) rows.push({ week, profile, used: poolOf(turn.kind, turn.level), hours: used });
+    }
+  for (const [profile, left] of wanted) if (left > TINY) rows.push({ week, profile, used: null, hours: left });
+  return rows;
+}
+
+/** Of a category first those whom nobody asks for by name. */
+function poolsFor(one: PlanningCase, { place, kind, level }: Turn): string[] {
+  if (place[1] === 0) return [poolOf(kind, level)];
+  const named = new Set(one.lines.flatMap(turnsOf).map((turn) => poolOf(turn.kind, turn.level)));
+  return [...SKILLS.keys()]
+    .sort()
+    .filter((skill) => SKILLS.get(skill) === kind)
+    .map((skill) => poolOf(skill, level))
+    .sort((a, b) => Number(named.has(a)) - Number(named.has(b)));
 }
 
 /** Under the primary skill and its level, which is the first. */
