@@ -29,6 +29,7 @@ create table public.pipeline_projects (
   lost_reason text,
   notes text,
   board_position double precision check (board_position <> 'NaN'),
+  entered_stage_at timestamptz not null default now(),
   sync_status text check (sync_status in ('synced', 'pending', 'failed', 'conflict')),
   crm_id text check (char_length(crm_id) <= 255),
   crm_source text check (char_length(crm_source) <= 50),
@@ -54,6 +55,7 @@ comment on column public.pipeline_projects.probability is 'Per cent. Left null i
 comment on column public.pipeline_projects.weighted_value is 'estimated_value times probability.';
 comment on column public.pipeline_projects.estimated_duration is 'Days.';
 comment on column public.pipeline_projects.board_position is 'Order within a stage on a board: any number between those of the neighbours. Null comes last.';
+comment on column public.pipeline_projects.entered_stage_at is 'When it came to its stage, as the last row of its stage history says: lists are ordered by it. Nobody writes it.';
 comment on column public.pipeline_projects.sync_status is
   'Null: never synced. failed: a CRM did not take the deal, or not all of it; the open row of crm_sync_errors says what and why. Written by a sync only, as crm_id and crm_source are.';
 comment on column public.pipeline_projects.crm_id is 'Id in the CRM that the deal came from, null for a deal created here. crm_source names that CRM.';
@@ -62,6 +64,10 @@ create index pipeline_projects_board_idx on public.pipeline_projects (workspace_
 create index pipeline_projects_created_at_idx on public.pipeline_projects (workspace_id, created_at desc) where deleted_at is null;
 create index pipeline_projects_expected_close_date_idx on public.pipeline_projects (workspace_id, expected_close_date)
   where deleted_at is null and expected_close_date is not null;
+-- What a list of deals is ordered by. weighted_value and estimated_value: the greatest first, those without one last.
+create index pipeline_projects_entered_stage_idx on public.pipeline_projects (workspace_id, entered_stage_at) where deleted_at is null;
+create index pipeline_projects_weighted_value_idx on public.pipeline_projects (workspace_id, weighted_value desc nulls last) where deleted_at is null;
+create index pipeline_projects_estimated_value_idx on public.pipeline_projects (workspace_id, estimated_value desc nulls last) where deleted_at is null;
 create index pipeline_projects_company_id_idx on public.pipeline_projects (workspace_id, company_id) where company_id is not null;
 create index pipeline_projects_contact_id_idx on public.pipeline_projects (workspace_id, contact_id) where contact_id is not null;
 create index pipeline_projects_owner_id_idx on public.pipeline_projects (workspace_id, owner_id) where owner_id is not null;
@@ -86,6 +92,7 @@ begin
     new.stage_key := coalesce(private.stage_key(new.workspace_id, new.stage_key), new.stage_key);
     select * into stage from public.pipeline_stages s where s.workspace_id = new.workspace_id and s.key = new.stage_key;
   end if;
+  new.entered_stage_at := case when moved then now() else coalesce(new.entered_stage_at, now()) end;
   if moved and private.sync_config_id() is null then
     if new.probability is not distinct from old.probability then
       new.probability := stage.default_probability;
@@ -103,20 +110,21 @@ $$;
 comment on function private.settle_stage() is 'Resolves the stage of a deal and fills what follows from it.';
 revoke execute on function private.settle_stage() from public, anon, authenticated;
 
--- Where a deal came from decides which CRM's totals it counts in: a person cannot claim it.
+-- Where a deal came from decides which CRM's totals it counts in: a person cannot claim it. Nor when it came to its stage.
 create function private.keep_sync_marks() returns trigger
 language plpgsql set search_path = '' as $$
 begin
   new.sync_status := old.sync_status;
   new.crm_id := old.crm_id;
   new.crm_source := old.crm_source;
+  new.entered_stage_at := old.entered_stage_at;
   return new;
 end
 $$;
-comment on function private.keep_sync_marks() is 'Before a signed-in person writes a deal: what a sync notes on it stays as it was, empty on a new one.';
+comment on function private.keep_sync_marks() is 'Before a signed-in person writes a deal: what a sync notes on it, and when it came to its stage, stay as they were, empty on a new one.';
 revoke execute on function private.keep_sync_marks() from public, anon, authenticated;
 
-create trigger keep_sync_marks before insert or update of sync_status, crm_id, crm_source on public.pipeline_projects
+create trigger keep_sync_marks before insert or update of sync_status, crm_id, crm_source, entered_stage_at on public.pipeline_projects
   for each row when (current_user = 'authenticated') execute function private.keep_sync_marks();
 create trigger settle_stage_on_insert before insert on public.pipeline_projects
   for each row execute function private.settle_stage();

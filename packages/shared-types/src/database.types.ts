@@ -3669,6 +3669,7 @@ export type Database = {
           deal_source: string | null;
           deleted_at: string | null;
           description: string | null;
+          entered_stage_at: string;
           estimated_duration: number | null;
           estimated_start_date: string | null;
           estimated_value: number | null;
@@ -3709,6 +3710,7 @@ export type Database = {
           deal_source?: string | null;
           deleted_at?: string | null;
           description?: string | null;
+          entered_stage_at?: string;
           estimated_duration?: number | null;
           estimated_start_date?: string | null;
           estimated_value?: number | null;
@@ -3748,6 +3750,7 @@ export type Database = {
           deal_source?: string | null;
           deleted_at?: string | null;
           description?: string | null;
+          entered_stage_at?: string;
           estimated_duration?: number | null;
           estimated_start_date?: string | null;
           estimated_value?: number | null;
@@ -4279,6 +4282,61 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
+          },
+        ];
+      };
+      pipeline_search_texts: {
+        Row: {
+          pipeline_project_id: string;
+          search_text: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          pipeline_project_id: string;
+          search_text: string;
+          workspace_id: string;
+        };
+        Update: {
+          pipeline_project_id?: string;
+          search_text?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_search_texts_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: true;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_search_texts_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: true;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "opportunity_id"];
+          },
+          {
+            foreignKeyName: "pipeline_search_texts_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: true;
+            referencedRelation: "crm_opportunities";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_search_texts_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: true;
+            referencedRelation: "pipeline_project_list";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_search_texts_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: true;
+            referencedRelation: "pipeline_projects";
+            referencedColumns: ["workspace_id", "id"];
           },
         ];
       };
@@ -5836,6 +5894,7 @@ export type Database = {
           deal_source: string | null;
           demand_people: number | null;
           description: string | null;
+          entered_stage_at: string;
           estimated_duration: number | null;
           estimated_start_date: string | null;
           estimated_value: number | null;
@@ -6651,6 +6710,7 @@ export type Database = {
           deal_source: string | null;
           deleted_at: string | null;
           description: string | null;
+          entered_stage_at: string;
           estimated_duration: number | null;
           estimated_start_date: string | null;
           estimated_value: number | null;
@@ -7224,6 +7284,7 @@ export type Database = {
           deal_source: string | null;
           deleted_at: string | null;
           description: string | null;
+          entered_stage_at: string;
           estimated_duration: number | null;
           estimated_start_date: string | null;
           estimated_value: number | null;
@@ -7284,6 +7345,7 @@ export type Database = {
           deal_source: string | null;
           deleted_at: string | null;
           description: string | null;
+          entered_stage_at: string;
           estimated_duration: number | null;
           estimated_start_date: string | null;
           estimated_value: number | null;
@@ -7425,6 +7487,7 @@ export type Database = {
           deal_source: string | null;
           deleted_at: string | null;
           description: string | null;
+          entered_stage_at: string;
           estimated_duration: number | null;
           estimated_start_date: string | null;
           estimated_value: number | null;

@@ -17,7 +17,7 @@ insert into rule values
   ('crm_sync_operations', 'log'), ('crm_sync_logs', 'log'), ('crm_sync_errors', 'log'), ('crm_sync_conflicts', 'log'), ('crm_audit_log', 'admin log');
 insert into rule values ('pipeline_targets', 'settings');
 insert into rule select t, 'log' from unnest('{pipeline_availability,pipeline_forecast_runs,pipeline_forecast_results,pipeline_forecast_points}'::text[]) t;
-insert into rule select t, 'log' from unnest('{pipeline_date_history,analytics_deals,analytics_stage_visits,analytics_stage_months,analytics_stage_days,analytics_stage_times,analytics_stage_closings,analytics_cycle_days,analytics_outcome_months,analytics_open_months,analytics_state,analytics_stage_rates,pipeline_snapshots}'::text[]) t;
+insert into rule select t, 'log' from unnest('{pipeline_date_history,pipeline_search_texts,analytics_deals,analytics_stage_visits,analytics_stage_months,analytics_stage_days,analytics_stage_times,analytics_stage_closings,analytics_cycle_days,analytics_outcome_months,analytics_open_months,analytics_state,analytics_stage_rates,pipeline_snapshots}'::text[]) t;
 
 create temp table allowed (rule text, verb text, roles text[]) on commit drop;
 insert into allowed values
