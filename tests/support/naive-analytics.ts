@@ -134,7 +134,10 @@ export async function readRecords(sql: TransactionSql, workspace: string): Promi
       'dates', (select coalesce(jsonb_agg(jsonb_build_object('old', h.old_date, 'new', h.new_date) order by h.id), '[]')
         from public.pipeline_date_history h where h.pipeline_project_id = d.id and h.field = 'expected_close_date'),
       'score', (select a.score from public.pipeline_availability a where a.pipeline_project_id = d.id),
-      'touchedAt', (select (extract(epoch from max(a.created_at)) * 1e6)::bigint from public.crm_activities a where a.entity_id = d.id)) as deal
+      'touchedAt', (select (extract(epoch from max(t.at)) * 1e6)::bigint from (
+        select a.created_at as at from public.crm_activities a where a.entity_id = d.id
+        union all select n.created_at from public.crm_notes n where n.deal_id = d.id
+        union all select k.updated_at from public.crm_tasks k where k.deal_id = d.id) t)) as deal
       from public.pipeline_projects d where d.workspace_id = ${workspace} and d.deleted_at is null`;
   const known = { zone: own?.zone ?? "", stages: new Map(stages.map((stage) => [stage.key, stage])) };
   return {

@@ -27,6 +27,8 @@ type Step =
   | { do: "own"; deal: number; owner: "me" | "somebody" | "nobody"; source: string | null }
   | { do: "close on"; deal: number; day: string }
   | { do: "import"; stage: string; value: number; age: number; length: number }
+  | { do: "note" | "forget" | "silence"; deal: number }
+  | { do: "staff"; deal: number; score: number }
   | { do: "zone"; zone: string }
   | { do: "bands"; bands: number[] }
   | { do: "drop pilot" | "rename pilot" | "refresh" };
@@ -50,7 +52,9 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
       rivals: fc.array(fc.constantFrom("Acme", "Beta", "acme"), { maxLength: 3 }),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("expect"), deal, days: fc.integer({ min: -100, max: 100 }) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("note", "forget", "silence"), deal }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("staff"), deal, score: fc.integer({ min: 0, max: 100 }) }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant("expect"), deal, days: fc.integer({ min: -100, max: 100 }) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("age"), deal, hours: fc.integer({ min: 1, max: 2000 }) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("remove", "restore", "erase"), deal }) },
   {
@@ -206,6 +210,25 @@ export class Pipeline {
         if (made !== undefined) this.#deals.push(made.id);
         return;
       }
+      case "note":
+        await sql`
+          insert into public.crm_notes (workspace_id, related_to_type, related_to_id, content)
+          select ${workspace}, 'deal', d.id, 'Called' from public.pipeline_projects d where d.id = ${this.#at(step.deal)}`;
+        return;
+      case "forget":
+        await sql`delete from public.crm_notes where deal_id = ${this.#at(step.deal)}`;
+        return;
+      case "silence":
+        // Time passes over a deal that nobody touches. What is written about it then brings it to the analytics.
+        await sql`update public.crm_activities set created_at = now() - interval '40 days' where entity_id = ${this.#at(step.deal)}`;
+        await sql`insert into private.analytics_queue (workspace_id, pipeline_project_id) values (${workspace}, ${this.#at(step.deal)})`;
+        return;
+      case "staff":
+        await sql`
+          insert into public.pipeline_availability (workspace_id, pipeline_project_id, score, stale)
+          select ${workspace}, d.id, ${step.score}, false from public.pipeline_projects d where d.id = ${this.#at(step.deal)}
+          on conflict (workspace_id, pipeline_project_id) do update set score = excluded.score`;
+        return;
       case "zone":
         await sql`update public.workspaces set time_zone = ${step.zone} where id = ${workspace}`;
         return;
