@@ -20,6 +20,7 @@ import {
   rounded,
   sinceOf,
   timesInStage,
+  weightedWorth,
   worth,
 } from "../support/naive-analytics.ts";
 import { inWorkspace, Pipeline, step } from "../support/pipeline-histories.ts";
@@ -323,7 +324,6 @@ const COVERAGE: View = {
         const own = records.deals.filter((deal) => deal.currency === currency && (!mine || deal.owner.length === 36));
         const closed = worth(own.filter((deal) => deal.kind === "won" && within(deal.closedDay)));
         const open = own.filter((deal) => deal.kind === "open" && within(deal.expected));
-        const weighted = open.map(({ cents, probability }) => rounded(((cents ?? 0) * probability) / 1e4, 2));
         const [remaining, open_value] = [rounded(Math.max(0, 250_000 - closed), 2), worth(open)];
         return [
           [period, start, currency, mine ? "t" : "f"].join("|"),
@@ -332,10 +332,7 @@ const COVERAGE: View = {
             remaining,
             attained: percent(closed, 250_000),
             open_value,
-            weighted_value: rounded(
-              weighted.reduce((total, each) => total + each, 0),
-              2,
-            ),
+            weighted_value: weightedWorth(open),
             coverage: remaining === 0 ? null : rounded(open_value / remaining, 2),
           },
         ];
@@ -365,7 +362,7 @@ const DASHBOARD: View = {
   view: "crm_dashboard",
   key: "'all'",
   columns:
-    "open_opportunities, pipeline_value, won_this_month, lost_this_month, won_value_this_month, win_rate, cycle_days, average_value",
+    "open_opportunities, pipeline_value, weighted_value, won_this_month, lost_this_month, won_value_this_month, win_rate, cycle_days, average_value",
   naive: (records) => {
     const month = monthOf(dayOf(records.now, records.zone));
     const open = records.deals.filter(({ kind }) => kind === "open");
@@ -379,6 +376,9 @@ const DASHBOARD: View = {
         open_opportunities: open.length,
         pipeline_value: byCurrency(
           [...grouped(open, ({ currency }) => currency)].map(([currency, deals]) => [currency, worth(deals)]),
+        ),
+        weighted_value: byCurrency(
+          [...grouped(open, ({ currency }) => currency)].map(([currency, deals]) => [currency, weightedWorth(deals)]),
         ),
         won_this_month: won.length,
         lost_this_month: now.length - won.length,

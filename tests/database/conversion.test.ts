@@ -11,7 +11,7 @@ import { inWorkspace, Pipeline, step } from "../support/pipeline-histories.ts";
 import { openSql } from "../support/world.ts";
 
 const SEED = Number(process.env.CONVERSION_SEED ?? 20261121);
-const CASES = 25;
+const CASES = Number(process.env.CONVERSION_CASES ?? 12);
 /** Each table of totals, and the function that says what given deals add to it. */
 const TOTALS = {
   analytics_stage_months: "stage_months_of",

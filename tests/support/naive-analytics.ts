@@ -165,6 +165,9 @@ export function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => total + each, 0);
 export const worth = (deals: readonly Deal[]) => sum(deals.map(({ cents }) => cents ?? 0)) / 100;
+/** Deal by deal in whole cents. */
+export const weightedWorth = (deals: readonly Deal[]) =>
+  rounded(sum(deals.map(({ cents, probability }) => rounded(((cents ?? 0) * probability) / 100, 0))) / 100, 2);
 /** The shortest that so many per cent of them are not longer than. */
 const rank = (sorted: readonly number[], share: number) => sorted[Math.ceil((share * sorted.length) / 100) - 1] ?? null;
 const sortedUp = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b);

@@ -14,6 +14,8 @@ const STAGES = [
   "pilot",
 ] as const;
 
+const dayAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10);
+
 /** What people and syncs do to a pipeline. A deal is meant by its number among those that there are. */
 type Step =
   | { do: "create"; stage: string; value: number | null; currency: string }
@@ -21,12 +23,13 @@ type Step =
   | { do: "edit"; deal: number; value: number | null; reason: string | null; rivals: string[] }
   | { do: "expect"; deal: number; days: number }
   | { do: "age"; deal: number; hours: number }
-  | { do: "remove" | "restore" | "erase"; deal: number }
+  | { do: "border"; deal: number; months: number; hours: number }
+  | { do: "repeat" | "remove" | "restore" | "erase"; deal: number }
   | { do: "order"; stage: string; position: number; kind: "open" | "on_hold" }
   | { do: "price"; deal: number; currency: string; probability: number }
   | { do: "own"; deal: number; owner: "me" | "somebody" | "nobody"; source: string | null }
-  | { do: "close on"; deal: number; day: string }
-  | { do: "import"; stage: string; value: number; age: number; length: number }
+  | { do: "close on"; deal: number; day: string | number }
+  | { do: "import"; stage: string; value: number | null; age: number; length: number }
   | { do: "note" | "forget" | "silence"; deal: number }
   | { do: "staff"; deal: number; score: number }
   | { do: "zone"; zone: string }
@@ -34,8 +37,13 @@ type Step =
   | { do: "drop pilot" | "rename pilot" | "refresh" };
 
 const deal = fc.nat(30);
+/** The same ones again and again. */
+const favourite = fc.nat(3);
 const stage = fc.constantFrom(...STAGES);
-const value = fc.option(fc.integer({ min: 0, max: 90_000_000 }).map((cents) => cents / 100));
+const value = fc.option(
+  fc.integer({ min: 0, max: 90_000_000 }).map((cents) => cents / 100),
+  { freq: 3 },
+);
 export const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 4,
@@ -52,11 +60,30 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
       rivals: fc.array(fc.constantFrom("Acme", "Beta", "acme"), { maxLength: 3 }),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("note", "forget", "silence"), deal }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("staff"), deal, score: fc.integer({ min: 0, max: 100 }) }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant("expect"), deal, days: fc.integer({ min: -100, max: 100 }) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("note", "forget", "silence"), deal: favourite }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("staff"), deal: favourite, score: fc.constantFrom(0, 49, 50, 60, 100) }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant("expect"),
+      deal: favourite,
+      days: fc.constantFrom(-100, -30, -1, 0, 1, 20, 90),
+    }),
+  },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("age"), deal, hours: fc.integer({ min: 1, max: 2000 }) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("remove", "restore", "erase"), deal }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("border"),
+      deal,
+      months: fc.constantFrom(0, 1, 3, 4, 12, 13),
+      hours: fc.integer({ min: -14, max: 14 }),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("repeat", "remove", "restore", "erase"), deal }) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -89,25 +116,20 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant("close on"),
       deal,
-      day: fc.constantFrom(
-        "infinity",
-        "20226-01-01",
-        "2024-02-29",
-        "2025-12-31",
-        "2026-01-01",
-        "2026-10-31",
-        "2026-11-01",
-      ),
+      day: fc.constantFrom("infinity", "20226-01-01", "2024-02-29", 0, 1, 88, 93, 340, 360, 375, 395),
     }),
   },
   {
-    weight: 3,
+    weight: 6,
     arbitrary: fc.record({
       do: fc.constant("import"),
       stage: fc.constantFrom("won", "lost", "proposal"),
-      value: fc.integer({ min: 0, max: 50_000 }),
-      age: fc.integer({ min: 0, max: 900 }),
-      length: fc.integer({ min: -20, max: 300 }),
+      value: fc.option(
+        fc.integer({ min: 0, max: 5_000_000 }).map((cents) => cents / 100),
+        { freq: 2 },
+      ),
+      age: fc.constantFrom(5, 60, 95, 340, 362, 372, 400, 880),
+      length: fc.constantFrom(-20, 0, 3, 40, 300),
     }),
   },
   {
@@ -170,6 +192,21 @@ export class Pipeline {
            where o.id = h.id`;
         await sql`update public.pipeline_projects set notes = 'Older than it looked' where id = ${this.#at(step.deal)}`;
         return;
+      case "border":
+        // All of it earlier, so that the last move was within hours of the beginning of a month.
+        await sql`
+          update public.pipeline_stage_history h set changed_at = h.changed_at - (m.last - m.border)
+            from (select max(changed_at) as last,
+                    date_trunc('month', now()) - make_interval(months => ${step.months}::int) + make_interval(hours => ${step.hours}::int) as border
+                    from public.pipeline_stage_history where pipeline_project_id = ${this.#at(step.deal)}) m
+           where h.pipeline_project_id = ${this.#at(step.deal)} and m.border < m.last`;
+        await sql`update public.pipeline_projects set notes = 'At the border' where id = ${this.#at(step.deal)}`;
+        return;
+      case "repeat":
+        await sql`
+          insert into public.pipeline_stage_history (workspace_id, pipeline_project_id, from_stage, to_stage)
+          select d.workspace_id, d.id, d.stage_key, d.stage_key from public.pipeline_projects d where d.id = ${this.#at(step.deal)}`;
+        return;
       case "remove":
         await sql`update public.pipeline_projects set deleted_at = now() where id = ${this.#at(step.deal)}`;
         return;
@@ -200,7 +237,7 @@ export class Pipeline {
            where id = ${this.#at(step.deal)}`;
         return;
       case "close on":
-        await sql`update public.pipeline_projects set actual_close_date = ${step.day}::text::date where id = ${this.#at(step.deal)}`;
+        await sql`update public.pipeline_projects set actual_close_date = ${typeof step.day === "number" ? dayAgo(step.day) : step.day}::text::date where id = ${this.#at(step.deal)}`;
         return;
       case "import": {
         const [made] = await sql<{ id: string }[]>`
