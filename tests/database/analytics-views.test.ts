@@ -443,6 +443,6 @@ describe("what the views say", () => {
       { seed: SEED, numRuns: CASES, endOnFailure: true },
     );
     // Views without rows would agree with anything.
-    for (const { view } of VIEWS) expect(seen.get(view), view).toBeGreaterThan(CASES);
+    for (const { view } of VIEWS) expect(seen.get(view), view).toBeGreaterThanOrEqual(CASES);
   });
 });

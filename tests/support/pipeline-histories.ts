@@ -38,7 +38,7 @@ type Step =
 
 const deal = fc.nat(30);
 /** The same ones again and again. */
-const favourite = fc.nat(3);
+const favourite = fc.nat(7);
 const stage = fc.constantFrom(...STAGES);
 const value = fc.option(
   fc.integer({ min: 0, max: 90_000_000 }).map((cents) => cents / 100),
@@ -66,7 +66,7 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ do: fc.constant("staff"), deal: favourite, score: fc.constantFrom(0, 49, 50, 60, 100) }),
   },
   {
-    weight: 5,
+    weight: 8,
     arbitrary: fc.record({
       do: fc.constant("expect"),
       deal: favourite,
