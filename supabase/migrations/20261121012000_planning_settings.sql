@@ -87,7 +87,13 @@ end
 $$;
 comment on function private.workspace_today(uuid) is 'The day it is in the workspace''s time zone.';
 
-revoke execute on function private.apply_reference_rules(regclass, text), private.is_ascending(numeric[]), private.workspace_today(uuid)
+create function private.plausible_day(day date) returns date
+language sql immutable parallel safe set search_path = '' as $$
+  select case when day between '1900-01-01' and '2199-12-31' then day end
+$$;
+comment on function private.plausible_day(date) is 'Null for infinity and for a slip of the pen like the year 20226: neither can be counted with.';
+
+revoke execute on function private.apply_reference_rules(regclass, text), private.is_ascending(numeric[]), private.workspace_today(uuid), private.plausible_day(date)
   from public, anon, authenticated, service_role;
 -- A check runs as the one who writes.
 grant execute on function private.is_ascending(numeric[]) to authenticated, service_role;

@@ -133,6 +133,44 @@ describe("the forecast of a few deals", () => {
   });
 });
 
+describe("deals that nobody has dated", () => {
+  /** Every deal of the past was opened on 1 August and open on 1 September: one landmark, of which `lost` were lost and `won` won. */
+  async function past(world: World, ends: { stage: "won" | "lost"; day: string; deals: number }[]): Promise<void> {
+    const deals = ends.flatMap(({ stage, day, deals: count }) =>
+      Array.from({ length: count }, (_, n) => ({
+        name: `${stage} ${day} ${n}`,
+        stage_key: stage,
+        estimated_value: 1,
+        actual_close_date: day,
+      })),
+    );
+    const ids = await addDeals(world, deals);
+    await sql`delete from pipeline_stage_history where pipeline_project_id = any (${ids})`;
+    await sql`
+      insert into pipeline_stage_history (workspace_id, pipeline_project_id, from_stage, to_stage, changed_at)
+      select p.workspace_id, p.id, h.* from pipeline_projects p
+      cross join lateral (values (null, 'lead', '2026-08-01 12:00Z'::timestamptz), ('lead', p.stage_key, p.actual_close_date + interval '12 hours')) h
+      where p.id = any (${ids})`;
+    await sql`select private.refresh_workspace_analytics(${world.workspaceId})`;
+  }
+
+  test("go the way of earlier deals of their age", async () => {
+    const world = await newWorld();
+    await past(world, [
+      { stage: "won", day: "2026-09-10", deals: 30 },
+      { stage: "won", day: "2026-10-20", deals: 10 },
+      { stage: "lost", day: "2026-09-20", deals: 60 },
+    ]);
+    const [id] = await addDeals(world, [{ name: "Undated", stage_key: "lead", estimated_value: 100_000 }]);
+    await sql`update pipeline_projects set created_at = '2026-10-05 12:00Z' where id = ${id ?? ""}`;
+    const answer = await forecast(world, { periods: 3, runs: 50_000 });
+    console.log(JSON.stringify(answer.body, null, 1));
+    const inputs =
+      await sql`select inputs -> 'lives' as l from private.forecast_state where run_id = ${answer.body.run_id}`;
+    console.log(JSON.stringify(inputs));
+  });
+});
+
 describe("what cannot be forecast", () => {
   let world: World;
   beforeAll(async () => {
@@ -302,13 +340,18 @@ describe("a large forecast", () => {
       conversion_scenarios: [1, 2, 3].map((n) => ({ name: `Case ${n}`, conversion_rates: { proposal: n / 10 } })),
     });
     expect([answer.status, answer.body.code]).toEqual([422, "too_many_runs"]);
-    expect(answer.body.detail).toMatch(/220 million draws.*60 million.*fewer runs/);
+    // (1,100 deals + 2 × 12 months) × 4 × 50,000.
+    expect(answer.body.detail).toMatch(/225 million draws.*60 million.*fewer runs/);
   });
 
   test("whose worker died is taken over, and fails for good when that one dies as well", async () => {
     const begun = await forecast(world, { ...LARGE, seed: 2, wait: false });
     const id: string = begun.body.run_id;
     await eventually("the end", async () => ((await run(id)).status === "completed" ? true : null));
+    const result = async () => (await world.people.viewer.rpc("forecast_result", { run_id: id })).data;
+    const first = await result();
+    // The deals move on; what it is calculated from does not.
+    await sql`update pipeline_projects set estimated_value = 1 where workspace_id = ${world.workspaceId}`;
     // As it would be found: in somebody's hands whose lease is out.
     const dead = async (attempts: number) => {
       await sql`delete from pipeline_forecast_results where run_id = ${id}`;
@@ -318,6 +361,8 @@ describe("a large forecast", () => {
     };
     await dead(1);
     await eventually("the second worker", async () => ((await run(id)).status === "completed" ? true : null));
+    expect(first).not.toBeNull();
+    expect(await result()).toEqual(first);
     await dead(2);
     const failed = await eventually("the end of patience", async () => {
       const row = await run(id);
@@ -353,5 +398,38 @@ describe("the daily forecast", () => {
       .select("kind, status, requested_by")
       .eq("workspace_id", world.workspaceId);
     expect(data).toEqual([{ kind: "daily", status: "completed", requested_by: null }]);
+  });
+
+  test("that cannot be made says why, once, and is made when there is a rate", async () => {
+    const world = await newWorld();
+    await addDeals(world, [{ name: "Euros", stage_key: "lead", estimated_value: 5_000, currency: "EUR" }]);
+    const { viewer, owner } = world.people;
+    const daily = async () => {
+      const runs = viewer.from("pipeline_forecast_runs").select("status, error_code, error_message, updated_at");
+      const { data } = await runs
+        .match({ workspace_id: world.workspaceId, kind: "daily" })
+        .order("created_at", { ascending: false })
+        .throwOnError();
+      return data;
+    };
+    const callWorker = () =>
+      sql`select private.call_function('pipeline-forecast/work', ${sql.json({ daily: world.workspaceId })})`;
+    await sql`select private.forecast_daily()`;
+    const [said] = await eventually("the reason", async () => ((await daily()).length > 0 ? daily() : null));
+    expect(said).toMatchObject({ status: "failed", error_code: "currency_without_rate" });
+    expect(said?.error_message).toMatch(/Some deals are in EUR and the forecast is in USD. Give a rate for EUR/);
+    await callWorker();
+    await eventually("the next attempt", async () =>
+      (await daily())[0]?.updated_at !== said?.updated_at ? true : null,
+    );
+    expect(await daily()).toHaveLength(1);
+    await owner
+      .from("planning_settings")
+      .update({ exchange_rates: { EUR: 1.1 } })
+      .eq("workspace_id", world.workspaceId)
+      .throwOnError();
+    await sql`select private.forecast_daily()`;
+    await eventually("the forecast", async () => ((await daily())[0]?.status === "completed" ? true : null));
+    expect((await daily()).map(({ status }) => status)).toEqual(["completed", "failed"]);
   });
 });
