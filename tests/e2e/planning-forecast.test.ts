@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { refreshAnalytics } from "../../scripts/demo/planning/numbers.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Answer, addDeals, askForecast } from "../support/forecast.ts";
 import { newWorld, openSql, type World } from "../support/world.ts";
@@ -69,7 +70,14 @@ describe("the forecast of a few deals", () => {
     expect(answer.body.undated).toEqual({ deals: 1, value: 0, not_drawn: 1 });
     expect(answer.body.overdue).toEqual({ deals: 1, value: 1_000 });
     expect(answer.body.unvalued).toBe(1);
-    expect(answer.body.drivers[0]).toMatchObject({ pipeline_project_id: ids[0], name: "Likely" });
+    // With it 20,000 + 100,000 + 50,000, which comes with it more often than not; without it 100,000 less.
+    expect(answer.body.drivers).toContainEqual({
+      pipeline_project_id: ids[0],
+      name: "Likely",
+      won_p50: 170_000,
+      lost_p50: 70_000,
+      swing: 100_000,
+    });
     expect(answer.body.rates).toContainEqual({
       stage: "proposal",
       rate: 0.6,
@@ -134,40 +142,71 @@ describe("the forecast of a few deals", () => {
 });
 
 describe("deals that nobody has dated", () => {
-  /** Every deal of the past was opened on 1 August and open on 1 September: one landmark, of which `lost` were lost and `won` won. */
-  async function past(world: World, ends: { stage: "won" | "lost"; day: string; deals: number }[]): Promise<void> {
-    const deals = ends.flatMap(({ stage, day, deals: count }) =>
-      Array.from({ length: count }, (_, n) => ({
-        name: `${stage} ${day} ${n}`,
-        stage_key: stage,
-        estimated_value: 1,
-        actual_close_date: day,
-      })),
+  /** Deals that were all opened on 1 August, so of one age on 1 September, the only first of a month on which they were open. */
+  async function past(world: World, ends: { stage_key: "won" | "lost"; day: string; deals: number }[]): Promise<void> {
+    const ids = await addDeals(
+      world,
+      ends.flatMap(({ stage_key, day, deals }) =>
+        Array.from({ length: deals }, (_, n) => ({ name: `${day} ${n}`, stage_key, actual_close_date: day })),
+      ),
     );
-    const ids = await addDeals(world, deals);
-    await sql`delete from pipeline_stage_history where pipeline_project_id = any (${ids})`;
     await sql`
-      insert into pipeline_stage_history (workspace_id, pipeline_project_id, from_stage, to_stage, changed_at)
-      select p.workspace_id, p.id, h.* from pipeline_projects p
-      cross join lateral (values (null, 'lead', '2026-08-01 12:00Z'::timestamptz), ('lead', p.stage_key, p.actual_close_date + interval '12 hours')) h
-      where p.id = any (${ids})`;
-    await sql`select private.refresh_workspace_analytics(${world.workspaceId})`;
+      update pipeline_stage_history set from_stage = 'lead', changed_at = p.actual_close_date + interval '12 hours'
+      from pipeline_projects p where p.id = pipeline_project_id and p.id = any (${ids})`;
+    await sql`
+      insert into pipeline_stage_history (workspace_id, pipeline_project_id, to_stage, changed_at)
+      select ${world.workspaceId}, i, 'lead', '2026-08-01 12:00Z' from unnest(${ids}::uuid[]) i`;
   }
+
+  /** Forty days old on the day of the forecast: of the age of those above. */
+  async function undated(world: World, more: { probability?: number } = {}): Promise<void> {
+    const ids = await addDeals(world, [{ name: "Undated", stage_key: "lead", estimated_value: 100_000, ...more }]);
+    await sql`update pipeline_stage_history set changed_at = '2026-09-22 12:00Z' where pipeline_project_id = any (${ids})`;
+    await refreshAnalytics(world.people.owner, world.workspaceId, () => {});
+  }
+  /** Four standard errors of the mean of 50,000 draws, at most. */
+  const NEAR = 4 * Math.sqrt(0.25 / 50_000) * 100_000;
+  const far = (found: number | undefined, expected: number) => Math.abs((found ?? Number.NaN) - expected);
 
   test("go the way of earlier deals of their age", async () => {
     const world = await newWorld();
     await past(world, [
-      { stage: "won", day: "2026-09-10", deals: 30 },
-      { stage: "won", day: "2026-10-20", deals: 10 },
-      { stage: "lost", day: "2026-09-20", deals: 60 },
+      { stage_key: "won", day: "2026-09-10", deals: 30 },
+      { stage_key: "won", day: "2026-09-30", deals: 10 },
+      { stage_key: "lost", day: "2026-09-20", deals: 60 },
     ]);
-    const [id] = await addDeals(world, [{ name: "Undated", stage_key: "lead", estimated_value: 100_000 }]);
-    await sql`update pipeline_projects set created_at = '2026-10-05 12:00Z' where id = ${id ?? ""}`;
+    await undated(world);
     const answer = await forecast(world, { periods: 3, runs: 50_000 });
-    console.log(JSON.stringify(answer.body, null, 1));
-    const inputs =
-      await sql`select inputs -> 'lives' as l from private.forecast_state where run_id = ${answer.body.run_id}`;
-    console.log(JSON.stringify(inputs));
+    // The deal itself was open on 1 October, too, 8 days old, and is so still: of ages below 30 days (10 × 42 % + 0) ÷ 11 =
+    // 38.18 % are won, 42 % being the mean of the stages. Of its own age 40 of 100 were, which at ρ = 0.1 are worth
+    // 100 ÷ 10.9 = 9.17 deals, and it is one more: (3.818 + 0.4 × 10.174) ÷ 20.174 = 39.10 %. Three quarters of them on the
+    // 10th day, which is 11 November, the others on the 30th, which is 1 December.
+    expect(far(period(answer, "2026-11")?.mean, 29_324)).toBeLessThan(NEAR);
+    expect(far(period(answer, "2026-12")?.mean, 9_775)).toBeLessThan(NEAR);
+    expect(period(answer, "2027-01")?.mean).toBe(0);
+    // Who sums up expected days has none to sum up.
+    expect(answer.body.total).toMatchObject({ best: 0, weighted: 0, p90: 100_000 });
+    expect(answer.body.undated).toEqual({ deals: 1, value: 100_000, not_drawn: 0 });
+  });
+
+  test("keep the probability that somebody wrote, and take from the past when they close", async () => {
+    const world = await newWorld();
+    await past(world, [
+      { stage_key: "won", day: "2026-09-10", deals: 15 },
+      { stage_key: "won", day: "2026-09-30", deals: 15 },
+    ]);
+    await undated(world, { probability: 80 });
+    const answer = await forecast(world, { periods: 2, runs: 50_000 });
+    expect(far(period(answer, "2026-11")?.mean, 40_000)).toBeLessThan(NEAR);
+    expect(far(period(answer, "2026-12")?.mean, 40_000)).toBeLessThan(NEAR);
+  });
+
+  test("are in no future while fewer than twenty have closed", async () => {
+    const world = await newWorld();
+    await past(world, [{ stage_key: "won", day: "2026-09-10", deals: 19 }]);
+    await undated(world);
+    const answer = await forecast(world, { periods: 2 });
+    expect([answer.body.total.mean, answer.body.undated.not_drawn]).toEqual([0, 1]);
   });
 });
 
