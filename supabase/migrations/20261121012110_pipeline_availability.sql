@@ -95,7 +95,7 @@ as $$
     returning q.workspace_id, q.pipeline_project_id
   ),
   open_deals as not materialized (
-    select p.workspace_id, p.id, private.plausible_day(p.estimated_start_date) as start_date, least(p.estimated_duration, 36500) as duration
+    select p.workspace_id, p.id, private.plausible_day(p.estimated_start_date) as start_date, case when p.estimated_duration > 36500 then 36500 else p.estimated_duration end as duration
     from public.pipeline_projects p
     join public.pipeline_stages s on s.workspace_id = p.workspace_id and s.key = p.stage_key and s.kind = 'open'
     where p.deleted_at is null
@@ -196,7 +196,7 @@ begin
   cross join lateral (select private.plausible_day(p.estimated_start_date) as first_day) s
   cross join lateral (select coalesce(private.plausible_day(d.start_date), s.first_day, v_today) as first_day) f
   cross join lateral (
-    select coalesce(private.plausible_day(d.end_date), s.first_day + least(p.estimated_duration, 800), greatest(f.first_day, v_today) + 182) as last_day) n
+    select coalesce(private.plausible_day(d.end_date), s.first_day + case when p.estimated_duration > 800 then 800 else p.estimated_duration end, greatest(f.first_day, v_today) + 182) as last_day) n
   where d.workspace_id = p_workspace and d.pipeline_project_id = any (p_deals);
   select array_agg(distinct s.skill) into v_skills
   from public.pipeline_resource_demands d

@@ -70,7 +70,7 @@ as $$
     'id', p.id, 'name', p.name, 'client', coalesce(p.company_id::text, nullif(lower(btrim(p.client_name)), '')), 'stage', p.stage_key,
     'value', p.estimated_value, 'currency', p.currency, 'probability', p.probability,
     'close_date', private.plausible_day(case s.kind when 'won' then coalesce(p.actual_close_date, p.expected_close_date) else p.expected_close_date end),
-    'start_date', private.plausible_day(p.estimated_start_date), 'duration', least(p.estimated_duration, 36500),
+    'start_date', private.plausible_day(p.estimated_start_date), 'duration', case when p.estimated_duration > 36500 then 36500 else p.estimated_duration end,
     'opened_on', coalesce(a.created_day, private.plausible_day((p.created_at at time zone z.zone)::date), current_date)) order by p.id), '[]')
   from (select private.workspace_zone(p_workspace) as zone offset 0) z
   cross join public.pipeline_projects p

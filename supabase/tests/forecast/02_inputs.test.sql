@@ -40,6 +40,8 @@ create function pg_temp.id(deal text) returns uuid language sql as $$ select id 
 select is(pg_temp.names(), 'Bridge Roof Wall', 'open deals count, and what was won in the period that has begun');
 select is(pg_temp.inputs() -> 'deals' @> jsonb_build_array(jsonb_build_object('name', 'Bridge', 'client', 'city', 'stage', 'proposal', 'value', 1000, 'currency', 'USD',
   'probability', 55, 'close_date', '2026-12-10', 'start_date', '2027-01-04', 'duration', 10)), true, 'as they are');
+select is((select d - 'id' - 'opened_on' from jsonb_array_elements(pg_temp.inputs() -> 'deals') d where d ->> 'name' = 'Roof'),
+  '{"name": "Roof", "stage": "lead", "value": null, "client": null, "currency": "USD", "duration": null, "close_date": null, "start_date": null, "probability": 10}', 'and what nobody has written is not there');
 select is(pg_temp.names('{"grain": "week", "as_of": "2026-11-02"}'), 'Bridge Roof', 'a week ago is another period');
 select is(pg_temp.inputs(jsonb_build_object('pipeline_project_ids', jsonb_build_array(pg_temp.id('Roof'), pg_temp.id('Lost')))) #>> '{deals,0,name}', 'Roof', 'of named deals those that count');
 select is(pg_temp.answer(format('pg_temp.inputs(%L)', jsonb_build_object('pipeline_project_ids', jsonb_build_array(pg_temp.id('Gone'))))), 'PC001: There is no deal ' || pg_temp.id('Gone') || ' in this workspace.', 'one that was deleted is named');

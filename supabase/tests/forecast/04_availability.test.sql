@@ -93,6 +93,8 @@ update pipeline_resource_demands set alternatives = '[]', skill_key = null, skil
 select is(pg_temp.people(), 'Ada', 'and who has a skill of the category');
 select is((select (p -> 'weeks' -> 1) || jsonb_build_array(p -> 'contract') from jsonb_array_elements(private.staffing((select id from w), null, array[pg_temp.id('Roof')]) -> 'people') p),
   '[1, 40, 20, 1]', 'a full week of forty hours, half of it promised');
+update pipeline_projects set estimated_start_date = current_date where id = pg_temp.id('Roof');
+select cmp_ok((private.staffing((select id from w), null, array[pg_temp.id('Roof')]) ->> 'weeks')::int, '<=', 28, 'a deal that does not say how long it takes is looked at for half a year');
 select throws_ok(format('select private.staffing(%L, %L, %L)', (select id from w), pg_temp.person('eve'), array[pg_temp.id('Roof')]), 'PC001', null, 'a stranger reads nothing');
 select throws_ok(format('select private.staffing(%L, null, %L)', (select id from w), array[gen_random_uuid()]), 'PC001', null, 'nor is there a deal that is not');
 
