@@ -3212,6 +3212,7 @@ export type Database = {
       };
       pipeline_availability: {
         Row: {
+          changed_at: string | null;
           computed_at: string;
           duration: number | null;
           lines: NonNullable<Json>;
@@ -3225,6 +3226,7 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          changed_at?: string | null;
           computed_at?: string;
           duration?: number | null;
           lines?: NonNullable<Json>;
@@ -3237,6 +3239,7 @@ export type Database = {
           workspace_id: string;
         };
         Update: {
+          changed_at?: string | null;
           computed_at?: string;
           duration?: number | null;
           lines?: NonNullable<Json>;
