@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { formatDay } from "../time/days.ts";
 import { periodsFrom } from "../time/periods.ts";
 import { tableOfShifts } from "../timing/shifts.ts";
+import { dealScratch, drawDeals } from "./drawDeal.ts";
 import { type DrawnDeal, INDEPENDENT, type RevenueModel } from "./model.ts";
 import { finish, forecastRevenue } from "./revenue.ts";
 import { drawRevenue, revenueScratch } from "./simulateRevenue.ts";
@@ -275,5 +276,12 @@ describe("what is read off the runs", () => {
     const months = by("month", 1);
     expect(by("week", 4)).toEqual(months);
     expect(months.some((value) => value > 0)).toBe(true);
+  });
+
+  it("a win takes each place of its timing table equally often, the last one too", () => {
+    const scratch = dealScratch(RUNS);
+    const deal = { id: "a", clientId: null, rate: 1, threshold: Number.POSITIVE_INFINITY, tableSize: 5 };
+    for (const { wins } of drawDeals([deal], INDEPENDENT, { runs: RUNS, seed: 9 }, scratch)) expect(wins).toBe(RUNS);
+    for (let place = 0; place < 5; place++) near(scratch.places.filter((one) => one === place).length / RUNS, 1 / 5);
   });
 });
