@@ -98,7 +98,7 @@ create function private.plausible_day(day date) returns date
 language sql immutable parallel safe set search_path = '' as $$
   select case when day between '1900-01-01' and '2199-12-31' then day end
 $$;
-comment on function private.plausible_day(date) is 'Null for infinity and for a slip of the pen like the year 20226: neither can be counted with.';
+comment on function private.plausible_day(date) is 'Null for a slip of the pen like the year 2226 or 26: it cannot be counted with.';
 
 -- CRMs and people write what they like there: names, objects with a name, nested lists. What has no name is left out.
 create function private.competitor_names(info jsonb) returns text[]

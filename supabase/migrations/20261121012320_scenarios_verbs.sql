@@ -50,6 +50,10 @@ exception
     raise exception 'There is a scenario "%" already.', create_scenario_from_pipeline.name using errcode = 'PC008', hint = 'name';
   when integrity_constraint_violation then
     get stacked diagnostics v_table = table_name, v_constraint = constraint_name, v_column = column_name;
+    -- What has a sentence of its own keeps it.
+    if v_constraint = '' and v_column = '' then
+      raise;
+    end if;
     perform private.refuse_misfit(sqlstate, v_table, v_constraint, v_column, sqlerrm);
 end
 $$;
@@ -92,6 +96,10 @@ exception
     raise exception 'There is a scenario "%" already.', copy_scenario.name using errcode = 'PC008', hint = 'name';
   when integrity_constraint_violation then
     get stacked diagnostics v_table = table_name, v_constraint = constraint_name, v_column = column_name;
+    -- What has a sentence of its own keeps it.
+    if v_constraint = '' and v_column = '' then
+      raise;
+    end if;
     perform private.refuse_misfit(sqlstate, v_table, v_constraint, v_column, sqlerrm);
 end
 $$;

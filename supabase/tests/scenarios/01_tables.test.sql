@@ -100,9 +100,9 @@ insert into said values
   ('add_deal', null, '{"name": "X", "estimated_value": "NaN"}', '23514 estimated_value: The value of estimated_value does not fit. The rule is: estimated_value <> ''NaN''::numeric.'),
   ('add_deal', null, '{"name": "X", "required_skills": ["telepathy"]}', 'PC004 required_skills: The skill list of this workspace has no "telepathy".'),
   ('add_deal', null, '{"name": "X", "resource_demand": [{"skill_key": "telepathy"}]}', 'PC004 resource_demand.0.skill_key: There is no skill "telepathy".'),
-  ('add_deal', null, '{"name": "X", "resource_demand": [{}]}', 'PC004 resource_demand.0.skill_category: Line 1 of resource_demand says no skill.'),
-  ('add_deal', null, '{"name": "X", "resource_demand": [{"skill_key": "react", "experience_level": "guru"}]}', 'PC004 resource_demand.0.experience_level: There is no level "guru".'),
-  ('add_deal', null, '{"name": "X", "resource_demand": [{"skill_key": "react", "start_date": "2027-02-01", "end_date": "2027-01-31"}]}', '23514 start_date, end_date: The value of start_date, end_date does not fit. The rule is: end_date >= start_date.'),
+  ('add_deal', null, '{"name": "X", "resource_demand": [{}]}', 'PC004 resource_demand.0.skill_category: A line of resource_demand says which skill it asks for.'),
+  ('add_deal', null, '{"name": "X", "resource_demand": [{"skill_key": "react", "experience_level": "guru"}]}', 'PC004 resource_demand.0.experience_level: There is no level "guru". There are junior, mid, senior, lead and principal.'),
+  ('add_deal', null, '{"name": "X", "resource_demand": [{"skill_key": "react", "start_date": "2027-02-01", "end_date": "2027-01-31"}]}', '23514 resource_demand.0.start_date, resource_demand.0.end_date: The value of resource_demand.0.start_date, resource_demand.0.end_date does not fit. The rule is: end_date >= start_date.'),
   ('drop_deal', pg_temp.d('Roof'), '{"days": 1}', 'PC004 payload.days: An edit of the kind drop_deal has no field "days".');
 select is(pg_temp.edit('mia', 'Mine', kind, deal, payload), answer, format('%s %s is refused', kind, payload)) from said;
 select is((select count(*) from pipeline_scenario_edits where scenario_id = pg_temp.id_of('Mine')), 0::bigint, 'and nothing of it is written');
