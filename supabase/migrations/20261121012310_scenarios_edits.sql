@@ -82,6 +82,10 @@ language plpgsql set search_path = '' as $$
 declare
   v_part uuid;
 begin
+  -- A stage's new key, written by the trigger of the stage, is no edit by a person.
+  if tg_op = 'UPDATE' and pg_trigger_depth() > 1 then
+    return new;
+  end if;
   -- One after the other, so that two people do not take the same position.
   perform from public.pipeline_scenarios s where s.workspace_id = new.workspace_id and s.id = new.scenario_id for update;
   if new.position is null then
