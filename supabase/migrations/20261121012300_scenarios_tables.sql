@@ -82,8 +82,6 @@ create index pipeline_scenario_edits_created_by_idx on public.pipeline_scenario_
 
 create trigger touch_record before update on public.pipeline_scenario_edits
   for each row execute function private.touch_record();
-create trigger stamp_record before insert on public.pipeline_scenario_edits
-  for each row when (current_user = 'authenticated') execute function private.stamp_record();
 
 -- Whoever may edit a scenario may edit what it consists of ---------------------------------------------------------------
 

@@ -32,6 +32,22 @@ language sql stable set search_path = '' as $$
 $$;
 comment on function private.scenario_deals(uuid) is 'The deals that a scenario is about: its own, else those of the nearest base that names any; null: all open ones.';
 
+create function private.scenario_settings(p_scenario uuid)
+returns table (conversion_rates jsonb, template_key text, confidence_threshold numeric)
+language sql stable set search_path = '' rows 1 as $$
+  with chain as materialized (
+    select c.depth, s.conversion_rates, s.template_key, s.confidence_threshold
+    from private.scenario_chain(p_scenario) c
+    join public.pipeline_scenarios s on s.id = c.id
+  )
+  select (
+      select coalesce(jsonb_object_agg(r.key, r.value), '{}')
+      from (select distinct on (r.key) r.key, r.value from chain c, jsonb_each(c.conversion_rates) r order by r.key, c.depth) r),
+    (select c.template_key from chain c where c.template_key is not null order by c.depth limit 1),
+    (select c.confidence_threshold from chain c where c.confidence_threshold is not null order by c.depth limit 1)
+$$;
+comment on function private.scenario_settings(uuid) is 'What a scenario has besides edits and deals: its own word, else that of the nearest base that says something.';
+
 create function private.scenario_plan(p_scenario uuid)
 returns table (place int, edit_id uuid, scenario_id uuid, kind text, pipeline_project_id uuid, payload jsonb, skipped text)
 language sql stable set search_path = '' rows 50 as $$
@@ -88,6 +104,12 @@ begin
   end if;
   -- One after the other, so that two people do not take the same position.
   perform from public.pipeline_scenarios s where s.workspace_id = new.workspace_id and s.id = new.scenario_id for update;
+  -- Whether a promotion has seen it is told by when it came, which is now and not when its transaction began. Jobs and the
+  -- secret key may say later.
+  if tg_op = 'INSERT' then
+    new.created_at := case when current_user = 'authenticated' then clock_timestamp() else greatest(new.created_at, clock_timestamp()) end;
+    new.updated_at := new.created_at;
+  end if;
   if new.position is null then
     select coalesce(max(e.position), 0) + 1 into new.position from public.pipeline_scenario_edits e
     where e.workspace_id = new.workspace_id and e.scenario_id = new.scenario_id;
@@ -206,8 +228,9 @@ comment on function private.settle_scenario() is 'Rates in the workspace''s own 
 create trigger settle_scenario before insert or update on public.pipeline_scenarios
   for each row execute function private.settle_scenario();
 
-revoke execute on function private.scenario_parts(uuid), private.scenario_of_deals(uuid), private.scenario_deals(uuid), private.scenario_plan(uuid),
-  private.settle_scenario_edit(), private.keep_closed_scenario(), private.touch_scenarios(), private.settle_scenario()
+revoke execute on function private.scenario_parts(uuid), private.scenario_of_deals(uuid), private.scenario_deals(uuid), private.scenario_settings(uuid),
+  private.scenario_plan(uuid),  private.settle_scenario_edit(), private.keep_closed_scenario(), private.touch_scenarios(), private.settle_scenario()
   from public, anon, authenticated, service_role;
-grant execute on function private.scenario_parts(uuid), private.scenario_of_deals(uuid), private.scenario_deals(uuid), private.scenario_plan(uuid)
+grant execute on function private.scenario_parts(uuid), private.scenario_of_deals(uuid), private.scenario_deals(uuid), private.scenario_settings(uuid),
+  private.scenario_plan(uuid)
   to authenticated, service_role;

@@ -174,28 +174,18 @@ as $$
   with asked as (
     select s.id, s.name, s.status, s.updated_at, s.forecast_months, s.seed from public.pipeline_scenarios s
     where s.workspace_id = p_workspace and s.id = any (p_ids) and s.deleted_at is null
-  ),
-  chain as (
-    select a.id, c.depth, b.conversion_rates, b.template_key, b.confidence_threshold
-    from asked a
-    cross join lateral private.scenario_chain(a.id) c
-    join public.pipeline_scenarios b on b.id = c.id
   )
   select coalesce(jsonb_agg(jsonb_build_object(
     'id', a.id, 'name', a.name, 'status', a.status, 'updated_at', a.updated_at, 'forecast_months', a.forecast_months, 'seed', a.seed,
-    'conversion_rates', (
-      select coalesce(jsonb_object_agg(r.key, r.value), '{}')
-      from (select distinct on (r.key) r.key, r.value from chain c, jsonb_each(c.conversion_rates) r where c.id = a.id order by r.key, c.depth) r),
-    'template_rates', (
-      select private.template_rates(p_workspace, c.template_key) from chain c where c.id = a.id and c.template_key is not null order by c.depth limit 1),
-    'confidence_threshold', (
-      select c.confidence_threshold from chain c where c.id = a.id and c.confidence_threshold is not null order by c.depth limit 1),
+    'conversion_rates', s.conversion_rates, 'template_rates', private.template_rates(p_workspace, s.template_key),
+    'confidence_threshold', s.confidence_threshold,
     'deal_ids', coalesce(to_jsonb(private.scenario_deals(a.id)), '[]'),
     'edits', (
       select coalesce(jsonb_agg(jsonb_build_object('id', e.edit_id, 'kind', e.kind, 'deal_id', e.pipeline_project_id, 'payload', e.payload,
         'skipped', e.skipped) order by e.place), '[]')
       from private.scenario_plan(a.id) e)) order by a.updated_at, a.id), '[]')
   from asked a
+  cross join lateral private.scenario_settings(a.id) s
 $$;
 
 -- Work ---------------------------------------------------------------------------------------------------------------------

@@ -100,4 +100,69 @@ describe("two people at once", () => {
       select expected_close_date::text as day from public.pipeline_projects where id = ${id}`;
     expect(now?.day).toBe("2027-01-11");
   });
+
+  interface Promoted {
+    said: { applied: { kind: string }[]; skipped: { kind: string; reason: string }[] };
+  }
+  async function scenarioOn(name: string, dealId: string, kind: string, payload: postgres.JSONValue = {}) {
+    const [made] = await reader<{ id: string }[]>`
+      insert into public.pipeline_scenarios (workspace_id, name, created_by)
+      values (${workspaceId}, ${name}, ${personId}) returning id`;
+    const id = made?.id ?? "";
+    await reader`
+      insert into public.pipeline_scenario_edits (workspace_id, scenario_id, kind, pipeline_project_id, payload)
+      values (${workspaceId}, ${id}, ${kind}, ${dealId}, ${reader.json(payload)})`;
+    return id;
+  }
+
+  test("win a deal and promote a scenario that drops it: the deal stays won, and the answer says why", async () => {
+    const id = await deal("just won");
+    const scenario = await scenarioOn("Drops it", id, "drop_deal");
+    let answer: Promoted | undefined;
+    await together(async (sql, who) => {
+      if (who === "one") await sql`select public.move_deal_stage(${id}, 'won')`;
+      else [answer] = await sql<Promoted[]>`select public.promote_scenario(${scenario}) as said`;
+    });
+    expect(answer?.said).toMatchObject({ applied: [], skipped: [{ kind: "drop_deal", reason: "deal_won" }] });
+    const [now] = await reader`select stage_key from public.pipeline_projects where id = ${id}`;
+    expect(now?.stage_key).toBe("won");
+  });
+
+  test("edit the base of a scenario and promote that: the edit is promoted too, and not only called so", async () => {
+    const id = await deal("late edit");
+    await reader`update public.pipeline_projects set expected_close_date = '2027-01-01' where id = ${id}`;
+    const base = await scenarioOn("Base", id, "shift_close", { days: 1 });
+    const variant = await scenarioOn("Variant", id, "shift_close", { days: 10 });
+    await reader`update public.pipeline_scenarios set base_scenario_id = ${base} where id = ${variant}`;
+    let answer: Promoted | undefined;
+    await together(async (sql, who) => {
+      if (who === "one") await sql`select public.add_scenario_edit(${base}, 'shift_close', ${id}, '{"days": 100}')`;
+      else [answer] = await sql<Promoted[]>`select public.promote_scenario(${variant}) as said`;
+    });
+    expect(answer?.said.applied).toHaveLength(3);
+    const [now] = await reader<{ day: string }[]>`
+      select expected_close_date::text as day from public.pipeline_projects where id = ${id}`;
+    // 1 January and 111 days.
+    expect(now?.day).toBe("2027-04-22");
+  });
+
+  test("promote a scenario and edit its base: the edit comes after, and still counts", async () => {
+    const id = await deal("later edit");
+    await reader`update public.pipeline_projects set expected_close_date = '2027-01-01' where id = ${id}`;
+    const base = await scenarioOn("Base of another", id, "shift_close", { days: 1 });
+    const variant = await scenarioOn("Another", id, "shift_close", { days: 10 });
+    await reader`update public.pipeline_scenarios set base_scenario_id = ${base} where id = ${variant}`;
+    await together((sql, who) =>
+      who === "one"
+        ? sql`select public.promote_scenario(${variant})`
+        : sql`select public.add_scenario_edit(${base}, 'shift_close', ${id}, '{"days": 100}')`,
+    );
+    const plan = await reader<{ payload: { days: number }; skipped: string | null }[]>`
+      select payload, skipped from private.scenario_plan(${variant}) order by place`;
+    expect(plan.map(({ payload, skipped }) => [payload.days, skipped])).toEqual([
+      [1, "already_promoted"],
+      [100, null],
+      [10, "already_promoted"],
+    ]);
+  });
 });

@@ -19,8 +19,10 @@ grant select on d to authenticated;
 
 -- Mia's scenario varies Otto's, which moves the bridge by 10 days.
 select pg_temp.scenario('otto', 'Base');
+update pipeline_scenarios set conversion_rates = '{"lead": 0.1, "proposal": 0.2}', template_key = 'software' where name = 'Base';
 select pg_temp.edit('otto', 'Base', 'shift_close', pg_temp.d('Bridge'), '{"days": 10}');
 insert into scenario select 'Plan', pg_temp.try_as('mia', format('select (copy_scenario(%L, %L, true)).id', pg_temp.id_of('Base'), 'Plan'))::uuid;
+update pipeline_scenarios set conversion_rates = '{"lead": 0.3}' where name = 'Plan';
 create temp table edits (kind text, deal text, payload jsonb) on commit drop;
 insert into edits values
   ('shift_close', 'Bridge', '{"days": -9}'), ('shift_start', 'Bridge', '{"days": 7}'), ('shift_start', 'Bridge', '{"days": 14}'),
@@ -82,7 +84,10 @@ select w.id, pg_temp.id_of('Base'), 'shift_close', pg_temp.d('Other'), '{"days":
 select is((select string_agg(kind, ' ' order by place) from private.scenario_plan(pg_temp.id_of('Plan')) where skipped is null), 'shift_close set_rates add_people', 'what its base gets afterwards does');
 select is(pg_temp.plan_of('Base'), 'shift_close shift_close', 'a base alone has not been promoted');
 insert into scenario select 'Next', pg_temp.try_as('mia', format('select (copy_scenario(%L, %L)).id', pg_temp.id_of('Plan'), 'Next'))::uuid;
-select is((select string_agg(kind, ' ' order by position) from pipeline_scenario_edits where scenario_id = pg_temp.id_of('Next')), 'set_rates add_people', 'a copy begins with the rest');
+select is((select string_agg(kind, ' ' order by position) from pipeline_scenario_edits where scenario_id = pg_temp.id_of('Next')), 'shift_close set_rates add_people', 'a copy begins with the rest, also of the base');
+select is(pg_temp.plan_of('Next'), 'shift_close set_rates add_people', 'and counts nothing of the base a second time');
+select is((select base_scenario_id from pipeline_scenarios where id = pg_temp.id_of('Next')), null, 'it stands alone');
+select is((select conversion_rates from pipeline_scenarios where id = pg_temp.id_of('Next')), '{"lead": 0.3, "proposal": 0.2}', 'with the rates that counted, its own before those of the base');
 select is(pg_temp.try_as('mia', format('update pipeline_scenarios set deleted_at = now() where id = %L', pg_temp.id_of('Plan'))), '1 rows', 'it can be put in the bin');
 
 select * from finish();
