@@ -79,8 +79,7 @@ select is(pg_temp.try_as('mia', format('update pipeline_scenarios set conversion
 select is(pg_temp.try_as('mia', format('select activate_scenario(%L)', pg_temp.id_of('Plan'))), 'PC008', 'and its status');
 select is(pg_temp.plan_of('Plan'), 'shift_close:already_promoted shift_close:already_promoted shift_start:already_promoted shift_start:already_promoted set_probability:already_promoted set_probability:already_promoted drop_deal:already_promoted shift_close:already_promoted shift_start:already_promoted shift_start:already_promoted drop_deal:already_promoted set_rates add_people add_deal:already_promoted',
   'what is in the deals now does not count a second time');
-insert into pipeline_scenario_edits (workspace_id, scenario_id, kind, pipeline_project_id, payload, created_at)
-select w.id, pg_temp.id_of('Base'), 'shift_close', pg_temp.d('Other'), '{"days": 2}', now() + interval '1 minute' from w;
+select is(pg_temp.edit('otto', 'Base', 'shift_close', pg_temp.d('Other'), '{"days": 2}'), 'allowed', 'its base goes on');
 select is((select string_agg(kind, ' ' order by place) from private.scenario_plan(pg_temp.id_of('Plan')) where skipped is null), 'shift_close set_rates add_people', 'what its base gets afterwards does');
 select is(pg_temp.plan_of('Base'), 'shift_close shift_close', 'a base alone has not been promoted');
 insert into scenario select 'Next', pg_temp.try_as('mia', format('select (copy_scenario(%L, %L)).id', pg_temp.id_of('Plan'), 'Next'))::uuid;
