@@ -83,6 +83,8 @@ begin
     when v_people.count not between 1 and 1000 then 'count: one person at least, a thousand at most.'
     when v_people.hours_per_week not between 0.5 and 168 then 'hours_per_week: half an hour at least, 168 at most.'
     when v_people.start_date is null then 'start_date: the day on which they come.'
+    when v_people.start_date not between '0001-01-01' and '9999-12-31' then 'start_date: a day between the years 1 and 9999.'
+    when v_people.end_date not between '0001-01-01' and '9999-12-31' then 'end_date: a day between the years 1 and 9999.'
     when v_people.end_date < v_people.start_date then 'end_date: people cannot leave before they come.'
   end;
   if v_wrong is not null then
@@ -100,7 +102,7 @@ declare
   v_unknown text;
 begin
   if private.edit_fields(p_kind) is null then
-    raise exception 'There is no edit of the kind "%".', p_kind using errcode = 'PC004', hint = 'kind';
+    raise exception 'There is no edit of the kind "%".', coalesce(p_kind, 'null') using errcode = 'PC004', hint = 'kind';
   elsif jsonb_typeof(p_payload) is distinct from 'object' then
     raise exception 'The payload of an edit is an object of fields.' using errcode = 'PC004', hint = 'payload';
   end if;

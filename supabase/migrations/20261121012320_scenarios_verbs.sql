@@ -232,6 +232,9 @@ declare
   v_edits jsonb;
   v_created uuid;
   v_added record;
+  v_table text;
+  v_constraint text;
+  v_column text;
 begin
   perform private.require_role(v_scenario.workspace_id, 'admin');
   if v_scenario.status in ('promoted', 'archived') then
@@ -265,6 +268,13 @@ begin
       from jsonb_array_elements(v_edits) with ordinality e (edit, place) where e.edit ->> 'reason' is null),
     'skipped', (select coalesce(jsonb_agg(e.edit - '{place,payload}'::text[] order by e.place), '[]')
       from jsonb_array_elements(v_edits) with ordinality e (edit, place) where e.edit ->> 'reason' is not null));
+exception when integrity_constraint_violation then
+  get stacked diagnostics v_table = table_name, v_constraint = constraint_name, v_column = column_name;
+  -- What has a sentence of its own keeps it.
+  if v_constraint = '' and v_column = '' then
+    raise;
+  end if;
+  perform private.refuse_misfit(sqlstate, v_table, v_constraint, v_column, sqlerrm);
 end
 $$;
 comment on function public.promote_scenario(uuid, timestamptz) is

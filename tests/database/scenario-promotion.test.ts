@@ -12,7 +12,7 @@ import { newWorld, openSql } from "../support/world.ts";
 /** Whatever a scenario says and whatever becomes of its deals meanwhile: what is promoted is what the forecast assumed. */
 
 const SEED = Number(process.env.SCENARIO_SEED ?? 20261121);
-const CASES = 25;
+const CASES = 15;
 const DEALS = 4;
 
 const days = fc.integer({ min: -400, max: 400 });

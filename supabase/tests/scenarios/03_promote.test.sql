@@ -49,6 +49,9 @@ alter table pipeline_projects add constraint no_new_one check (name <> 'New') no
 select alike(pg_temp.promote('otto'), '23514 name: %', 'when one part fails');
 select is((select expected_close_date from pipeline_projects where id = pg_temp.d('Bridge')), date '2028-02-28', 'nothing is written');
 alter table pipeline_projects drop constraint no_new_one;
+update pipeline_projects set expected_close_date = '9999-12-31' where id = pg_temp.d('Bridge');
+select alike(pg_temp.promote('otto'), '23514 expected_close_date: The value of expected_close_date does not fit. The rule is: %', 'a day that is moved beyond the calendar is named');
+update pipeline_projects set expected_close_date = '2028-02-28' where id = pg_temp.d('Bridge');
 
 create temp table was on commit drop as select * from pipeline_projects p where p.id in (select id from d);
 create temp table answer on commit drop as
