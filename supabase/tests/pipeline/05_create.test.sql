@@ -131,6 +131,7 @@ create temp table line on commit drop as select * from pg_temp.lines();
 select is(pg_temp.update_as('mia', '{}', format('[{"id": "%s", "required_count": 4}, {"skill_category": "react", "required_count": 3}]', (select id from line limit 1))), 'allowed', 'a list of demand replaces what was there');
 select results_eq($$ select l.id, l.skill_category, l.required_count, r.allocation_percentage from pg_temp.lines() l join pipeline_resource_demands r using (id) where l.id = (select id from line limit 1) $$,
   $$ select id, 'frontend', 4, 50 from line limit 1 $$, 'a line with its id keeps what is not named');
+select is(split_part(pg_temp.update_as('mia', '{}', format('[{"skill_category": "react"}, {"id": "%s", "start_date": "2027-02-01", "end_date": "2027-01-01"}]', (select id from line limit 1))), ':', 1), '23514 resource_demand.1.start_date, resource_demand.1.end_date', 'a line that is changed is named, too, where it does not fit');
 select results_eq($$ select skill_category, required_count from pg_temp.lines() $$, $$ values ('frontend', 4), ('other', 3) $$, 'one without is new, and what is missing is gone');
 select is(pg_temp.update_as('mia', '{"name": "Y"}', format('[{"id": "%s"}]', gen_random_uuid())) like 'PC001 resource_demand: Line % is not there, or is named twice.', true, 'a line of another deal is none');
 select is(pg_temp.update_as('mia', '{"name": "Y"}', format('[{"id": "%1$s"}, {"id": "%1$s"}]', (select id from pg_temp.lines() limit 1))) like 'PC001 resource_demand: Line % is not there, or is named twice.', true, 'a line is named once');

@@ -19,10 +19,10 @@ grant select on d to authenticated;
 
 -- Mia's scenario varies Otto's, which moves the bridge by 10 days.
 select pg_temp.scenario('otto', 'Base');
-update pipeline_scenarios set conversion_rates = '{"lead": 0.1, "proposal": 0.2}', template_key = 'software' where name = 'Base';
+update pipeline_scenarios set conversion_rates = '{"lead": 0.1, "proposal": 0.2}', template_key = 'software', confidence_threshold = 0.4 where name = 'Base';
 select pg_temp.edit('otto', 'Base', 'shift_close', pg_temp.d('Bridge'), '{"days": 10}');
 insert into scenario select 'Plan', pg_temp.try_as('mia', format('select (copy_scenario(%L, %L, true)).id', pg_temp.id_of('Base'), 'Plan'))::uuid;
-update pipeline_scenarios set conversion_rates = '{"lead": 0.3}' where name = 'Plan';
+update pipeline_scenarios set conversion_rates = '{"lead": 0.3}', template_key = 'construction', confidence_threshold = 0.6 where name = 'Plan';
 create temp table edits (kind text, deal text, payload jsonb) on commit drop;
 insert into edits values
   ('shift_close', 'Bridge', '{"days": -9}'), ('shift_start', 'Bridge', '{"days": 7}'), ('shift_start', 'Bridge', '{"days": 14}'),
@@ -89,8 +89,12 @@ insert into scenario select 'Next', pg_temp.try_as('mia', format('select (copy_s
 select is((select string_agg(kind, ' ' order by position) from pipeline_scenario_edits where scenario_id = pg_temp.id_of('Next')), 'shift_close set_rates add_people', 'a copy begins with the rest, also of the base');
 select is(pg_temp.plan_of('Next'), 'shift_close set_rates add_people', 'and counts nothing of the base a second time');
 select is((select base_scenario_id from pipeline_scenarios where id = pg_temp.id_of('Next')), null, 'it stands alone');
+select results_eq(format('select template_key, confidence_threshold from pipeline_scenarios where id = %L', pg_temp.id_of('Next')), $$ values ('construction', 0.6::numeric(4, 3)) $$, 'with the nearest template and threshold');
 select is((select conversion_rates from pipeline_scenarios where id = pg_temp.id_of('Next')), '{"lead": 0.3, "proposal": 0.2}', 'with the rates that counted, its own before those of the base');
 select is(pg_temp.try_as('mia', format('update pipeline_scenarios set deleted_at = now() where id = %L', pg_temp.id_of('Plan'))), '1 rows', 'it can be put in the bin');
+select is(pg_temp.try_as('otto', format('update pipeline_stages set key = %L where workspace_id = %L and key = %L', 'idea', (select id from w), 'lead')), '1 rows', 'a stage gets another key');
+select results_eq(format('select conversion_rates from pipeline_scenarios where id in (%L, %L) order by status', pg_temp.id_of('Next'), pg_temp.id_of('Plan')),
+  $$ values ('{"idea": 0.3, "proposal": 0.2}'::jsonb), ('{"lead": 0.3}') $$, 'what is promoted says what it said then');
 
 select * from finish();
 rollback;
