@@ -84,7 +84,7 @@ function renderCapacity({ weeks, skills }: CapacityMap, columns: number): string
     const [from, to] = [at * size, (at + 1) * size];
     return renderWeeks(
       weeks.slice(from, to),
-      skills.map(({ skill, weeks: loads }) => ({ skill, weeks: loads.slice(from, to) })),
+      skills.map((one) => ({ ...one, weeks: one.weeks.slice(from, to) })),
       names,
     );
   });

@@ -150,7 +150,7 @@ create function pg_temp.drop_stage(stage text) returns text language sql as $$
   select pg_temp.try_as('owner', format('delete from pipeline_stages where key = %L and workspace_id = %L', stage, (select id from w)))
 $$;
 select is(pg_temp.drop_stage('negotiation'), '1 rows', 'a stage that nothing maps to is deleted');
-insert into crm_stage_mappings (workspace_id, config_id, crm_stage_id, stage_key) select w.id, c.id, 'Lost', 'lost' from w, c;
+insert into crm_stage_mappings (workspace_id, config_id, crm_stage_id, stage_key) select w.id, d.id, 'Lost', 'lost' from w, d;
 select is(pg_temp.drop_stage('lost'), 'PC008', 'one that a stage of a CRM means is not');
 
 select * from finish();
