@@ -52,8 +52,8 @@ select pg_temp.deal('Later', days => null), pg_temp.ask('Later', 'go', more => '
 select is(pg_temp.of('Later'), '40 40 40', 'core: its own beginning and no end');
 select pg_temp.deal('Beyond'), pg_temp.ask('Beyond', 'go', more => '{"start_date": "2026-04-01"}');
 select is(pg_temp.of('Beyond', 8), 'nothing', 'a beginning after the end of the deal asks for nobody');
-select pg_temp.deal('Endless', days => 2000000000), pg_temp.ask('Endless', 'go');
-select is(pg_temp.of('Endless', 1), '40', 'nor is a duration beyond all dates an error');
+select pg_temp.deal('Endless', days => 100000), pg_temp.ask('Endless', 'go');
+select is(pg_temp.of('Endless', 1), '40', 'nor is a duration of centuries an error');
 select pg_temp.deal('Spring', first => '2026-03-23'), pg_temp.ask('Spring', 'go');
 select is(pg_temp.of('Spring', 3, '2026-03-23'), '40 40', 'core: the week in which the clocks change is a week');
 select pg_temp.deal('Year', first => '2026-12-28', days => 21), pg_temp.ask('Year', 'go');

@@ -143,7 +143,7 @@ end $$;
 
 -- What each role may do ---------------------------------------------------------------------------------------------------
 
--- Tries a statement and takes it back: yes, no, or the unexpected SQLSTATE. A unique or foreign key or an exclusion that speaks up means that the policies let it pass.
+-- Tries a statement and takes it back: yes, no, or the unexpected SQLSTATE. A unique or foreign key or an exclusion that speaks up, or a row that is in use (PC008), means that the policies let it pass.
 create function pg_temp.verdict(who text, statement text) returns text language plpgsql as $$
 declare
   answer text;
@@ -153,7 +153,7 @@ begin
   exception when sqlstate 'UNDO1' then
     answer := sqlerrm;
   end;
-  return case when answer in ('0 rows', '42501', 'PC001', 'PC002') then 'no' when answer in ('23505', '23503', '23P01', '1') or answer ~ '^\d+ rows$' then 'yes' else answer end;
+  return case when answer in ('0 rows', '42501', 'PC001', 'PC002') then 'no' when answer in ('23505', '23503', '23P01', 'PC008', '1') or answer ~ '^\d+ rows$' then 'yes' else answer end;
 end $$;
 
 create function pg_temp.attempts(t target, who text) returns table (verb text, statement text) language plpgsql as $$
