@@ -33,8 +33,8 @@ create table public.employees (
   employed_from date not null default current_date check (isfinite(employed_from)),
   employed_to date check (isfinite(employed_to)),
   external_id text check (char_length(external_id) between 1 and 255),
-  tags jsonb not null default '[]' check (jsonb_typeof(tags) = 'array'),
-  custom_fields jsonb not null default '{}' check (jsonb_typeof(custom_fields) = 'object'),
+  tags jsonb not null default '[]' check (jsonb_typeof(tags) = 'array' and pg_column_size(tags) <= 65536),
+  custom_fields jsonb not null default '{}' check (jsonb_typeof(custom_fields) = 'object' and pg_column_size(custom_fields) <= 262144),
   created_by uuid default auth.uid() references auth.users (id) on delete set null,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -67,7 +67,7 @@ create trigger touch_record before update on public.employees
 select private.apply_record_rules('public.employees', 'people', theirs => '{created_by,user_id}');
 
 -- What is said about a person is also the person's own to change.
-create function private.apply_person_rules(target regclass, noun text, reader text default 'viewer') returns void
+create function private.apply_person_rules(target regclass, noun text, confidential boolean default false) returns void
 language plpgsql set search_path = '' as $$
 declare
   member constant text := 'workspace_id = any (array(select private.my_workspace_ids(''member'')))';
@@ -75,14 +75,16 @@ declare
     or employee_id in (select e.id from public.employees e where e.user_id = (select auth.uid()))))', member);
 begin
   perform private.apply_record_rules(target, noun, theirs => '{created_by}');
-  execute format('alter policy %I on %s using (workspace_id = any (array(select private.my_workspace_ids(%L))))',
-    format('Members of a workspace read its %s', noun), target, reader);
+  if confidential then
+    execute format('drop policy %I on %s', format('Members of a workspace read its %s', noun), target);
+    execute format('create policy %I on %s for select to authenticated using (%s)', format('Members read their %s and admins read all', noun), target, may_change);
+  end if;
   execute format('alter policy %I on %s using (%s)', format('Members edit their %s and admins edit all', noun), target, may_change);
   execute format('alter policy %I on %s using (%s)', format('Members delete their %s and admins delete all', noun), target, may_change);
 end
 $$;
-comment on function private.apply_person_rules(regclass, text, text) is
-  'For migrations: the rules of a record table whose rows are about an employee. That employee may change them like their author; reader is the least role that reads them.';
+comment on function private.apply_person_rules(regclass, text, boolean) is
+  'For migrations: the rules of a record table whose rows are about an employee. That employee may change them like their author; what is confidential is read by those who may change it, and nobody else.';
 
 -- Skills of people ---------------------------------------------------------------------------------------------------------
 
@@ -120,6 +122,8 @@ create index employee_skills_created_by_idx on public.employee_skills (created_b
 create function private.settle_skill() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
+  -- Two who add skills to one person come one after the other: the second sees which one is primary.
+  perform pg_advisory_xact_lock(hashtextextended('skills:' || new.employee_id, 0));
   new.skill_key := coalesce(private.skill_key(new.workspace_id, new.skill_key), new.skill_key);
   if new.is_primary then
     update public.employee_skills s set is_primary = false
@@ -161,5 +165,5 @@ create trigger touch_record before update on public.employee_skills
 
 select private.apply_person_rules('public.employee_skills', 'skills of people');
 
-revoke execute on function private.apply_person_rules(regclass, text, text), private.level_rank(text), private.settle_skill(), private.promote_skill()
+revoke execute on function private.apply_person_rules(regclass, text, boolean), private.level_rank(text), private.settle_skill(), private.promote_skill()
   from public, anon, authenticated, service_role;

@@ -31,6 +31,9 @@ declare
   unknown text;
   keys jsonb;
 begin
+  if jsonb_typeof(alternatives) is distinct from 'array' or jsonb_array_length(alternatives) > 50 then
+    raise exception 'alternatives is a list of at most 50 skills, such as ["react", "vue"].' using errcode = 'PC004', hint = 'alternatives';
+  end if;
   select min(a.name #>> '{}') filter (where jsonb_typeof(a.name) <> 'string' or k.key is null),
     coalesce(jsonb_agg(k.key order by a.place), '[]')
   into unknown, keys

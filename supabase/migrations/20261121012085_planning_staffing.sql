@@ -271,9 +271,11 @@ begin
   if staffing_candidates.max_results is null or staffing_candidates.max_results not between 1 and 200 then
     raise exception 'From 1 to 200 people can be asked for.' using errcode = 'PC004', hint = 'max_results';
   end if;
-  select coalesce(v_demand.start_date, p.estimated_start_date), coalesce(v_demand.end_date, private.work_end(p.estimated_start_date, p.estimated_duration))
+  select coalesce(v_demand.start_date, t.day), coalesce(v_demand.end_date, private.work_end(t.day, p.estimated_duration))
   into v_first, v_last
-  from public.pipeline_projects p where p.id = v_demand.pipeline_project_id;
+  from public.pipeline_projects p
+  cross join lateral (select private.plausible_day(p.estimated_start_date)) t (day)
+  where p.id = v_demand.pipeline_project_id;
   -- Without a beginning it could begin today; without an end a year is looked at, and never more than five.
   v_first := least(coalesce(v_first, private.workspace_today(v_demand.workspace_id)), date '9999-12-31');
   v_last := greatest(least(coalesce(v_last, v_first + 363), v_first + 7 * 259), v_first - 1);

@@ -54,10 +54,10 @@ declare
   v_unknown text;
   v_keys jsonb;
 begin
-  if jsonb_typeof(p_skills) is distinct from 'array' or exists (
+  if jsonb_typeof(p_skills) is distinct from 'array' or jsonb_array_length(p_skills) > 200 or exists (
     select from jsonb_array_elements(p_skills) s (skill) where jsonb_typeof(s.skill) <> 'string' or btrim(s.skill #>> '{}') = ''
   ) then
-    raise exception 'required_skills is a list of skills, such as ["react", "sql"].' using errcode = 'PC004', hint = 'required_skills';
+    raise exception 'required_skills is a list of at most 200 skills, such as ["react", "sql"].' using errcode = 'PC004', hint = 'required_skills';
   end if;
   with named as (
     select btrim(s.skill) as skill, private.skill_key(p_workspace, s.skill) as key, s.place

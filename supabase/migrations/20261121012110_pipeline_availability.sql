@@ -92,30 +92,31 @@ as $$
     returning q.workspace_id, q.pipeline_project_id
   ),
   open_deals as not materialized (
-    select p.workspace_id, p.id, p.estimated_start_date, p.estimated_duration
+    select p.workspace_id, p.id, private.plausible_day(p.estimated_start_date) as start_date, least(p.estimated_duration, 100000) as duration
     from public.pipeline_projects p
     join public.pipeline_stages s on s.workspace_id = p.workspace_id and s.key = p.stage_key and s.kind = 'open'
     where p.deleted_at is null
   ),
-  asked as (
-    insert into public.pipeline_availability as a (workspace_id, pipeline_project_id, stale, start_date, duration)
-    select distinct d.workspace_id, d.id, true, d.estimated_start_date, d.estimated_duration
+  concerned as (
+    select d.*
     from taken t
     join open_deals d on d.workspace_id = t.workspace_id and d.id = t.pipeline_project_id
+    union
+    select d.*
+    from public.pipeline_availability a
+    join open_deals d on d.workspace_id = a.workspace_id and d.id = a.pipeline_project_id
+    where not a.stale
+      and (a.workspace_id in (select t.workspace_id from taken t where t.pipeline_project_id is null)
+        or (d.start_date, d.duration) is distinct from (a.start_date, a.duration))
+  ),
+  -- In one order, which is keep_availability's too: two who mark and keep the same scores do not wait for each other.
+  marked as (
+    insert into public.pipeline_availability as a (workspace_id, pipeline_project_id, stale, start_date, duration)
+    select c.workspace_id, c.id, true, c.start_date, c.duration from concerned c order by c.workspace_id, c.id
     on conflict (workspace_id, pipeline_project_id) do update set stale = true
     returning 1
-  ),
-  concerned as (
-    update public.pipeline_availability a
-    set stale = true
-    from open_deals d
-    where d.workspace_id = a.workspace_id and d.id = a.pipeline_project_id and not a.stale
-      and (a.workspace_id in (select t.workspace_id from taken t where t.pipeline_project_id is null)
-        or (d.estimated_start_date, d.estimated_duration) is distinct from (a.start_date, a.duration))
-      and not exists (select from taken t where t.pipeline_project_id = a.pipeline_project_id)
-    returning 1
   )
-  select (select count(*) from asked) + (select count(*) from concerned)
+  select count(*) from marked
 $$;
 comment on function private.mark_availability(int) is 'Marks the scores of open deals that changes since the last look may concern. The job forecast-sweep has them worked out again.';
 revoke execute on function private.mark_availability(int) from public, anon, authenticated, service_role;
@@ -186,8 +187,8 @@ begin
   select least(104, greatest(1, ceil((max(least(n.last_day, v_today + 800)) - v_from + 1) / 7.0)))::int into v_weeks
   from public.pipeline_resource_demands d
   join public.pipeline_projects p on p.workspace_id = d.workspace_id and p.id = d.pipeline_project_id
-  cross join lateral (select coalesce(d.start_date, p.estimated_start_date, v_today) as first_day) f
-  cross join lateral (select coalesce(d.end_date, p.estimated_start_date + least(p.estimated_duration, 800), greatest(f.first_day, v_today) + 182) as last_day) n
+  cross join lateral (select coalesce(d.start_date, private.plausible_day(p.estimated_start_date), v_today) as first_day) f
+  cross join lateral (select coalesce(d.end_date, private.plausible_day(p.estimated_start_date) + least(p.estimated_duration, 800), greatest(f.first_day, v_today) + 182) as last_day) n
   where d.workspace_id = p_workspace and d.pipeline_project_id = any (p_deals);
   select array_agg(distinct s.skill) into v_skills
   from public.pipeline_resource_demands d
@@ -212,6 +213,7 @@ as $$
   select p_workspace, r.pipeline_project_id, r.score, r.reasons, r.lines, r.proven, r.start_date, r.duration, false, clock_timestamp()
   from jsonb_to_recordset(p_rows) r (pipeline_project_id uuid, score int, reasons jsonb, lines jsonb, proven boolean, start_date date, duration int)
   join public.pipeline_projects p on p.workspace_id = p_workspace and p.id = r.pipeline_project_id
+  order by r.pipeline_project_id
   on conflict (workspace_id, pipeline_project_id) do update
   set score = excluded.score, reasons = excluded.reasons, lines = excluded.lines, proven = excluded.proven, start_date = excluded.start_date,
     duration = excluded.duration, stale = false, computed_at = excluded.computed_at

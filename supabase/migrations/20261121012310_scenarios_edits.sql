@@ -86,9 +86,17 @@ create function private.read_added_deal(p_workspace uuid, p_payload jsonb) retur
 language plpgsql stable set search_path = '' as $$
 declare
   v_deal constant public.pipeline_projects := private.new_deal(p_workspace, p_payload - 'resource_demand');
+  v_wrong text;
 begin
   if v_deal.name is null then
     raise exception 'name cannot be empty.' using errcode = 'PC004', hint = 'payload.name';
+  end if;
+  select min(d.field) into v_wrong
+  from (values ('expected_close_date', v_deal.expected_close_date), ('actual_close_date', v_deal.actual_close_date),
+    ('estimated_start_date', v_deal.estimated_start_date)) d (field, day)
+  where d.day is not null and private.plausible_day(d.day) is null;
+  if v_wrong is not null then
+    raise exception '% lies between 1900 and 2199.', v_wrong using errcode = 'PC004', hint = 'payload.' || v_wrong;
   end if;
   perform private.refuse_broken_rules('public.pipeline_projects', v_deal);
   return (
@@ -119,7 +127,8 @@ begin
     when v_people.level is not null and private.level_key(v_people.level) is null then 'level: there are junior, mid, senior, lead and principal.'
     when v_people.count not between 1 and 1000 then 'count: one person at least, a thousand at most.'
     when v_people.hours_per_week not between 0.5 and 168 then 'hours_per_week: half an hour at least, 168 at most.'
-    when v_people.start_date is null then 'start_date: the day on which they come.'
+    when private.plausible_day(v_people.start_date) is null then 'start_date: the day on which they come.'
+    when v_people.end_date is not null and private.plausible_day(v_people.end_date) is null then 'end_date: a day between 1900 and 2199.'
     when v_people.end_date < v_people.start_date then 'end_date: people cannot leave before they come.'
   end;
   if v_wrong is not null then
@@ -140,6 +149,8 @@ begin
     raise exception 'There is no edit of the kind "%".', p_kind using errcode = 'PC004', hint = 'kind';
   elsif jsonb_typeof(p_payload) is distinct from 'object' then
     raise exception 'The payload of an edit is an object of fields.' using errcode = 'PC004', hint = 'payload';
+  elsif pg_column_size(p_payload) > 262144 then
+    raise exception 'The payload of an edit has 256 KiB at most.' using errcode = 'PC004', hint = 'payload';
   end if;
   select min(k) into v_unknown from jsonb_object_keys(p_payload) k where k <> all (private.edit_fields(p_kind));
   if v_unknown is not null then
@@ -239,6 +250,9 @@ language plpgsql set search_path = '' as $$
 declare
   v_part uuid;
 begin
+  if tg_op = 'UPDATE' and new.scenario_id <> old.scenario_id then
+    raise exception 'An edit stays in its scenario.' using errcode = 'PC004', hint = 'scenario_id';
+  end if;
   -- One after the other, so that two people do not take the same position.
   perform from public.pipeline_scenarios s where s.workspace_id = new.workspace_id and s.id = new.scenario_id for update;
   if new.position is null then
@@ -282,12 +296,12 @@ create trigger settle_scenario_edit before insert or update of workspace_id, sce
 create function private.keep_closed_scenario() returns trigger
 language plpgsql set search_path = '' as $$
 declare
+  v_scenario constant uuid := case tg_op when 'DELETE' then old.scenario_id else new.scenario_id end;
   v_status text;
 begin
-  select s.status into v_status from public.pipeline_scenarios s
-  where s.id = any (case tg_op when 'INSERT' then array[new.scenario_id] when 'DELETE' then array[old.scenario_id] else array[old.scenario_id, new.scenario_id] end)
-    and s.status in ('archived', 'promoted')
-  limit 1;
+  -- Waits for who promotes it just now. Who may not edit the scenario is refused by the policies.
+  perform from public.pipeline_scenarios s where s.id = v_scenario for no key update;
+  select s.status into v_status from public.pipeline_scenarios s where s.id = v_scenario and s.status in ('archived', 'promoted');
   if v_status is not null then
     raise exception 'This scenario is % and stays as it is.', v_status using errcode = 'PC008',
       hint = case v_status when 'archived' then 'Activate it, or change a copy of it.' else 'Change a copy of it.' end;

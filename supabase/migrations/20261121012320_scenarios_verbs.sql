@@ -28,6 +28,10 @@ declare
   v_column text;
 begin
   perform private.require_role(create_scenario_from_pipeline.workspace_id, 'member');
+  if cardinality(pipeline_project_ids) > 5000 then
+    raise exception 'A scenario is begun with 5,000 deals at most, not %. Name none for all open ones.', cardinality(pipeline_project_ids)
+      using errcode = 'PC004', hint = 'pipeline_project_ids';
+  end if;
   select coalesce(i.id::text, 'null') into v_strange
   from unnest(pipeline_project_ids) i (id)
   where not exists (
@@ -192,6 +196,12 @@ $$;
 -- The edits of each deal taken together, so that it is written once.
 create function private.write_promotion(p_workspace uuid, p_scenario uuid) returns void
 language sql set search_path = '' as $$
+  -- Deals first and in the order of their ids: an edit of a deal goes from the deal to its demand, too.
+  select from public.pipeline_projects p
+  where p.workspace_id = p_workspace
+    and p.id in (select e.pipeline_project_id from private.promotion_plan(p_scenario) e where e.skipped is null)
+  order by p.id
+  for update;
   with wanted as (
     select e.pipeline_project_id as id,
       coalesce(sum((e.payload ->> 'days')::int) filter (where e.kind = 'shift_start'), 0)::int as start_days,

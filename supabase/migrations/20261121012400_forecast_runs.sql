@@ -316,7 +316,8 @@ comment on function public.forecast_result(uuid) is 'What a forecast answered; n
 
 -- Workers ----------------------------------------------------------------------------------------------------------------
 
--- Calls workers for the runs that wait longest, as many as there are free places. A call that is lost is made again.
+-- Calls workers for the runs that wait longest, as many as there are free places; a workspace gets its first before another
+-- gets its second. A call that is lost is made again.
 create function private.forecast_fill_places(p_now timestamptz) returns int
 language plpgsql
 set search_path = ''
@@ -326,17 +327,20 @@ declare
 begin
   perform pg_advisory_xact_lock(hashtextextended('forecast_fill_places', 0));
   with live as materialized (
-    select s.run_id, r.created_at,
+    select s.run_id, r.workspace_id, r.created_at,
       coalesce(s.lease_expires_at >= p_now, s.dispatched_at >= p_now - interval '30 seconds', false) as in_hand
     from private.forecast_state s
     join public.pipeline_forecast_runs r on r.id = s.run_id and r.status in ('queued', 'running')
     join public.workspaces w on w.id = r.workspace_id and w.deleted_at is null
   ),
+  turns as (
+    select l.*, row_number() over (partition by l.workspace_id order by l.in_hand desc, l.created_at) as turn from live l
+  ),
   held as materialized (
     select s.run_id
     from private.forecast_state s
     where s.run_id in (
-      select l.run_id from live l where not l.in_hand order by l.created_at
+      select t.run_id from turns t where not t.in_hand order by t.turn, t.created_at
       limit greatest(0, private.crm_setting('max_forecasts') - (select count(*) from live h where h.in_hand))::bigint)
     for update of s skip locked
   ),

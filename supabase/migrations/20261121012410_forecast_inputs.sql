@@ -57,9 +57,10 @@ as $$
       or s.kind = 'won' and p_work and exists (
         select from public.pipeline_resource_demands d
         where d.workspace_id = p.workspace_id and d.pipeline_project_id = p.id
-          and coalesce(d.end_date, coalesce(p.estimated_start_date, d.start_date) + coalesce(p.estimated_duration, 365)) >= p_from))
+          and coalesce(d.end_date, coalesce(private.plausible_day(p.estimated_start_date), d.start_date) + least(coalesce(p.estimated_duration, 365), 100000)) >= p_from))
 $$;
 
+-- A slip of the pen like the year 20226 is no day, as in the analytics: one deal must not stop the forecast of all.
 create function private.forecast_deals(p_workspace uuid, p_ids uuid[]) returns jsonb
 language sql
 stable
@@ -68,8 +69,8 @@ as $$
   select coalesce(jsonb_agg(jsonb_build_object(
     'id', p.id, 'name', p.name, 'client', coalesce(p.company_id::text, nullif(lower(btrim(p.client_name)), '')), 'stage', p.stage_key,
     'value', p.estimated_value, 'currency', p.currency, 'probability', p.probability,
-    'close_date', case s.kind when 'won' then coalesce(p.actual_close_date, p.expected_close_date) else p.expected_close_date end,
-    'start_date', p.estimated_start_date, 'duration', p.estimated_duration,
+    'close_date', private.plausible_day(case s.kind when 'won' then coalesce(p.actual_close_date, p.expected_close_date) else p.expected_close_date end),
+    'start_date', private.plausible_day(p.estimated_start_date), 'duration', least(p.estimated_duration, 100000),
     'opened_on', coalesce(a.created_day, (p.created_at at time zone 'UTC')::date)) order by p.id), '[]')
   from public.pipeline_projects p
   join public.pipeline_stages s on s.workspace_id = p.workspace_id and s.key = p.stage_key
@@ -325,6 +326,10 @@ begin
     and (p_ask -> 'scenario_ids' ? s.id::text or p_ask -> 'scenario_statuses' ? s.status);
   if coalesce(cardinality(v_scenario_ids), 0) < coalesce((select count(distinct i) from jsonb_array_elements_text(p_ask -> 'scenario_ids') i), 0) then
     raise exception 'There is no such scenario in this workspace.' using errcode = 'PC001';
+  end if;
+  if cardinality(v_scenario_ids) > 100 then
+    raise exception 'There are % scenarios to combine; a forecast takes 100 at most. Archive those that count no more.', cardinality(v_scenario_ids)
+      using errcode = 'PC004', hint = 'Field: scenario_statuses';
   end if;
   if v_scenario_ids is not null then
     v_scenarios := private.forecast_scenarios(p_workspace, v_scenario_ids);

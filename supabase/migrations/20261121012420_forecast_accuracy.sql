@@ -101,7 +101,7 @@ set search_path = ''
 as $$
 declare
   v_marked constant bigint := private.mark_availability();
-  v_runs constant int := private.forecast_fill_places(p_now);
+  v_runs int;
   v_scored int;
 begin
   with due as materialized (
@@ -117,11 +117,13 @@ begin
   ),
   called as (
     insert into private.forecast_workspaces (workspace_id, availability_called_at)
-    select d.workspace_id, p_now from due d
+    select d.workspace_id, p_now from due d order by d.workspace_id
     on conflict (workspace_id) do update set availability_called_at = excluded.availability_called_at
   )
   select count(*) into v_scored
   from (select private.call_function('pipeline-forecast/work', jsonb_build_object('availability', d.workspace_id)) from due d offset 0) c;
+  -- Last: the lock of the places comes after the workspaces' rows, as when a daily forecast ends.
+  v_runs := private.forecast_fill_places(p_now);
   return jsonb_build_object('marked', v_marked, 'runs', v_runs, 'availability', v_scored);
 end
 $$;
@@ -138,7 +140,7 @@ begin
   ),
   called as (
     insert into private.forecast_workspaces (workspace_id, daily_called_at)
-    select d.id, p_now from due d
+    select d.id, p_now from due d order by d.id
     on conflict (workspace_id) do update set daily_called_at = excluded.daily_called_at
   )
   select count(*) into v_called

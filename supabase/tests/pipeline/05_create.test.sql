@@ -59,7 +59,7 @@ select is(pg_temp.create_as('mia', '{"name": "X", "crm_id": "1"}'), 'PC004 crm_i
 select is(pg_temp.create_as('mia', '[]'), 'PC004 : A deal is an object of fields, such as {"name": "Bridge", "stage": "proposal"}.', 'a list is no deal');
 select is(pg_temp.create_as('mia', '{"name": "X", "stage": "nonsense"}'), 'PC004 stage: This workspace has no stage "nonsense".', 'an unknown stage is named');
 select is(pg_temp.create_as('mia', '{"name": "X", "required_skills": ["react", "telepathy"]}'), 'PC004 required_skills: The skill list of this workspace has no "telepathy".', 'an unknown skill is named');
-select is(pg_temp.create_as('mia', '{"name": "X", "required_skills": ["react", 7]}'), 'PC004 required_skills: required_skills is a list of skills, such as ["react", "sql"].', 'a number is no skill');
+select is(pg_temp.create_as('mia', '{"name": "X", "required_skills": ["react", 7]}'), 'PC004 required_skills: required_skills is a list of at most 200 skills, such as ["react", "sql"].', 'a number is no skill');
 select is(pg_temp.create_as('mia', '{"name": "X", "probability": -1}'), '23514 probability: The value of probability does not fit. The rule is: probability >= 0 AND probability <= 100.', 'a probability below 0 is refused, with the rule');
 select is(pg_temp.create_as('mia', '{"name": "X", "probability": 101}'), '23514 probability: The value of probability does not fit. The rule is: probability >= 0 AND probability <= 100.', 'and above 100');
 select is(pg_temp.create_as('mia', '{"name": "X", "probability": "NaN"}'), 'PC004 probability: The value of probability does not fit: invalid input syntax for type integer: "NaN".', 'NaN is no probability');
