@@ -53,7 +53,7 @@ as $$
   join public.pipeline_stages s on s.workspace_id = p.workspace_id and s.key = p.stage_key
   where p.workspace_id = p_workspace and p.deleted_at is null and (p_ids is null or p.id = any (p_ids))
     and (s.kind = 'open'
-      or s.kind = 'won' and coalesce(p.actual_close_date, p.expected_close_date) >= p_from
+      or s.kind = 'won' and private.plausible_day(coalesce(p.actual_close_date, p.expected_close_date)) >= p_from
       or s.kind = 'won' and p_work and exists (
         select from public.pipeline_resource_demands d
         where d.workspace_id = p.workspace_id and d.pipeline_project_id = p.id

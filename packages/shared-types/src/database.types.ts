@@ -6399,6 +6399,15 @@ export type Database = {
       };
     };
     Functions: {
+      absences: {
+        Args: { from_date?: string; to_date?: string; workspace_id: string };
+        Returns: {
+          employee_id: string;
+          end_date: string;
+          share: number;
+          start_date: string;
+        }[];
+      };
       accept_invitation: {
         Args: { token: string };
         Returns: {
