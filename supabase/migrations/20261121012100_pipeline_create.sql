@@ -37,8 +37,9 @@ begin
   into v_kind, v_rule, v_columns
   from pg_catalog.pg_constraint c
   where c.conrelid = to_regclass('public.' || quote_ident(p_table)) and c.conname = p_constraint;
-  raise exception using errcode = p_state, hint = coalesce(v_columns, nullif(p_column, '')), message = case
+  raise exception using errcode = p_state, hint = coalesce(v_columns, p_column, ''), message = case
     when p_state = '23502' then format('%s cannot be empty.', p_column)
+    when v_kind = 'f' and v_columns is null then 'This workspace is not there any more.'
     when v_kind = 'f' then format('%s points to nothing in this workspace.', v_columns)
     when v_kind = 'c' then format('The value of %s does not fit. The rule is: %s.', v_columns, v_rule)
     else p_message

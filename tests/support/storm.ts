@@ -95,6 +95,8 @@ export const PEOPLE: Record<string, Deed> = {
   "ask for fresh analytics": (sql, w) => sql`select public.refresh_analytics(${w})`,
   "cancel a forecast": async (sql, w, roll) =>
     sql`select public.cancel_forecast(${await some(sql, "pipeline_forecast_runs", w, roll)})`,
+  "close or open the workspace": (sql, w, roll) =>
+    roll(6) === 0 ? sql`select public.delete_workspace(${w})` : sql`select public.restore_workspace(${w})`,
   "look at the weeks": (sql, w) => sql`select count(*) from public.capacity_weeks(${w})`,
 };
 
@@ -141,8 +143,8 @@ export async function asPerson(sql: TransactionSql, { personId }: Place): Promis
   await sql`select set_config('request.jwt.claims', ${claims}, true), set_config('role', 'authenticated', true)`;
 }
 
-/** Refusals that are somebody's answer: what was there is gone, taken or closed meanwhile. */
-const ANSWERS = /^(PC0\d\d|23503|23P01)$/;
+/** Refusals that are somebody's answer: what was there is gone, taken or closed meanwhile, or the workspace is. */
+const ANSWERS = /^(PC0\d\d|23503|23P01|42501)$/;
 
 export interface Trouble {
   deed: string;

@@ -67,6 +67,13 @@ select is(private.forecast_finish(pg_temp.id('large 1'), 1, '{}', '{}'), true, '
 select is((select count(*) from sent where body ->> 'run_id' = pg_temp.id('large 3')::text), 1::bigint, 'the third one''s worker is called');
 update private.forecast_state set dispatched_at = now() - interval '1 minute' where run_id = pg_temp.id('large 2');
 select is((private.forecast_sweep() ->> 'runs')::int, 1, 'a call that nobody answered is made again');
+select is(pg_temp.begin('large 4', 'c4', true), 'queued', 'a fourth one waits');
+insert into run
+select 'eve''s', b.run_id, b.status, b.reused, b.fence
+from workspaces e, private.forecast_begin(e.id, pg_temp.person('eve'), 'forecast', '{}', '{}', '2026-11-02', 'e1', 1, 42, 10, true, 30) b
+where e.created_by = pg_temp.person('eve');
+select is((select count(*) from private.forecast_claim(pg_temp.id('large 3'), 30)) || ' ' || private.forecast_finish(pg_temp.id('large 3'), 1, '{}', '{}'), '1 true', 'while one place becomes free');
+select is((select string_agg(r.name, ', ') from sent s join run r on r.id::text = s.body ->> 'run_id' where r.name in ('large 4', 'eve''s')), 'eve''s', 'a workspace gets its first before another gets its third');
 
 -- Cancelling -------------------------------------------------------------------------------------------------------------
 
@@ -81,6 +88,8 @@ select is((select count(*) from private.forecast_claim(pg_temp.id('max''s'), 30)
 select is(pg_temp.try_as('vera', format('select coalesce(forecast_result(%L)::text, %L)', pg_temp.id('max''s'), 'nothing')), 'nothing', 'there is no result');
 select is(pg_temp.try_as('max', format('select (cancel_forecast(%L)).status', pg_temp.id('small'))), 'PC002', 'that of somebody else stays');
 select is(pg_temp.try_as('mia', format('select (cancel_forecast(%L)).status', pg_temp.id('small'))), 'completed', 'and one that is done stays done');
+delete from workspace_members where workspace_id = (select id from w) and user_id = pg_temp.person('max');
+select is(pg_temp.try_as('max', format('select (cancel_forecast(%L)).status', pg_temp.id('max''s'))), 'PC001', 'who has left does not reach even what they asked for');
 
 -- How often --------------------------------------------------------------------------------------------------------------
 

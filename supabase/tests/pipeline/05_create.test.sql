@@ -137,5 +137,8 @@ update pipeline_projects set deleted_at = now() where id = (select id from d);
 select is(pg_temp.update_as('mia', '{"name": "Z"}'), 'PC001 : This deal does not exist or is not yours to see.', 'a deleted deal is not changed');
 select is(pg_temp.try_as('service_role', format($$ select (create_pipeline_project(%L, '{"name": "By a job"}')).name $$, (select id from w))), 'By a job', 'the secret key creates deals');
 
+select throws_ok($$ select private.refuse_misfit('23503', 'pipeline_projects', 'pipeline_projects_workspace_id_fkey', '', 'raw') $$, '23503', 'This workspace is not there any more.', 'a workspace that goes meanwhile is said to be gone');
+select throws_ok($$ select private.refuse_misfit('23505', 'pipeline_projects', 'nobody_knows_it', null, 'A sentence.') $$, '23505', 'A sentence.', 'and what has no field is said without one');
+
 select * from finish();
 rollback;

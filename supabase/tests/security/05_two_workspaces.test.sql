@@ -163,6 +163,11 @@ from callable c, made m where c.arguments @> '{workspace_id}' order by c.name;
 select is((select string_agg(c.name, ', ' order by c.name) from callable c, made m where c.ids > 0 and c.name not in ('restore_workspace', 'crm_connection_counts') and pg_temp.answer('owner', pg_temp.call_of(c.f, m.ours)) = pg_temp.answer('owner', pg_temp.call_of(c.f, null))),
   null, 'to the owner each function says more of ids that are there');
 
+-- Those in schema private that run with the rights of their owner and that a policy, a view or a call of the caller needs.
+select is(pg_temp.answer('stranger', format(x.call, m.ours)), pg_temp.answer('stranger', format(x.call, gen_random_uuid())), x.call || ' tells a stranger nothing')
+from made m, (values ('select count(*) from private.utilisation_weeks(%L)'), ('select private.crm_calls_left_today(%L)'), ('select private.number_column(%L, ''lead'', null)'),
+  ('select private.require_role(%L, ''viewer'')')) x (call);
+
 -- Ids within JSON ----------------------------------------------------------------------------------------------------------
 
 create function pg_temp.one(source text, workspace uuid) returns text language plpgsql as $$

@@ -47,6 +47,7 @@ select is((
 select is((select count(*) from pipeline_scenarios where created_by = pg_temp.person('member')), 0::bigint, 'with the account the name of the author goes');
 select is((select count(*) from pipeline_forecast_runs where requested_by = pg_temp.person('member')), 0::bigint, 'of who asked too');
 
+insert into employees (workspace_id, name) select id, 'Elsewhere' from workspaces where created_by = pg_temp.person('outsider');
 -- The workspace goes -------------------------------------------------------------------------------------------------------
 
 select is(pg_temp.try_as('owner', format('select (delete_workspace(%L)).id is not null', (select id from made))), 'true', 'a workspace is deleted');
