@@ -16,7 +16,7 @@ create table public.pipeline_availability (
 comment on table public.pipeline_availability is 'The availability score of a deal, as it was worked out last. Read only for clients; pipeline-forecast/availability works it out anew.';
 comment on column public.pipeline_availability.score is '0 to 100; null for a deal that asks for nobody.';
 comment on column public.pipeline_availability.reasons is 'Why it is not 100, as sentences.';
-comment on column public.pipeline_availability.lines is 'Per demand: [{demand_id, skill, places, filled, people: [{employee_id, score, kind}]}].';
+comment on column public.pipeline_availability.lines is 'Per demand: [{demand_id, skill, places, promised, filled, people: [{employee_id, name, score, kind}]}].';
 comment on column public.pipeline_availability.proven is 'False: the search for a better assignment was cut short.';
 comment on column public.pipeline_availability.stale is 'The deal or the people have changed since. It is worked out again within minutes.';
 
