@@ -6,8 +6,15 @@ export interface PipelineSize {
   moves: number;
 }
 
+const COMPANIES = ["Acme", "Borealis", "Cobalt", "Delta", "Ember", "Falcon", "Granite", "Harbor"];
+const TRADES = ["Steel", "Foods", "Media", "Energy", "Labs", "Works", "Health"];
+const WORKS = ["Bridge", "Roof", "Tunnel", "Website", "Warehouse", "Data platform", "Training", "Retrofit"];
+
 /** A number from 0 to below `below`, the same for the same deal and purpose each time. */
 const pick = (purpose: number, below: number) => `(abs(hashint8(i * 1000 + ${purpose}) % ${below}))`;
+
+const word = (purpose: number, words: readonly string[]) =>
+  `(array[${words.map((each) => `'${each}'`).join(", ")}])[1 + ${pick(purpose, words.length)}]`;
 
 /**
  * Fills a workspace with deals of three years that wandered between stages, won, lost and open ones, as years of work
@@ -17,9 +24,20 @@ export async function fillPipeline(sql: Sql, workspace: string, { deals, moves }
   await sql.begin(async (tx) => {
     await tx.unsafe("set local session_replication_role = replica; set local work_mem = '256MB'");
     await tx.unsafe(
-      `insert into public.pipeline_projects (id, workspace_id, name, stage_key, probability, estimated_value, currency, expected_close_date,
-         actual_close_date, deal_source, lost_reason, competitor_info, owner_label, created_at, updated_at)
-       select md5($1::text || i)::uuid, $1::uuid, 'Deal number ' || i, s.key, s.default_probability, 1000 + ${pick(1, 900_000)},
+      `insert into public.crm_companies (id, workspace_id, name, domain, slug)
+       select md5($1::text || 'company' || i)::uuid, $1::uuid, ${word(21, COMPANIES)} || ' ' || ${word(22, TRADES)} || ' ' || i, 'c' || i || '.example', 'c' || i
+       from generate_series(1, $2::int) i`,
+      [workspace, Math.ceil(deals / 50)],
+    );
+    await tx.unsafe(
+      `insert into public.pipeline_projects (id, workspace_id, name, client_name, company_id, description, priority, tags, required_skills, stage_key,
+         probability, estimated_value, currency, expected_close_date, actual_close_date, deal_source, lost_reason, competitor_info, owner_label,
+         created_at, updated_at)
+       select md5($1::text || i)::uuid, $1::uuid, ${word(23, WORKS)} || ' ' || i, 'City of ' || ${word(24, COMPANIES)} || ' ' || ${pick(25, 500)},
+         case when ${pick(26, 3)} > 0 then md5($1::text || 'company' || 1 + ${pick(27, 1_000_000)} % ceil($2::int / 50.0)::int)::uuid end,
+         case when ${pick(28, 2)} = 0 then 'An offer for ' || ${word(29, TRADES)} || '. ' || repeat('They asked for references of similar work. ', ${pick(30, 8)}) end,
+         ${word(31, ["low", "medium", "high", "critical"])}, case when ${pick(32, 50)} = 0 then '["vip"]' else '[]' end::jsonb,
+         ${word(33, ['["react"]', '["sql", "react"]', "[]", "[]"])}::jsonb, s.key, s.default_probability, 1000 + ${pick(1, 900_000)},
          case when ${pick(2, 10)} = 0 then 'EUR' else 'USD' end, c.day::date + ${pick(3, 120)},
          case when s.kind in ('won', 'lost') then (c.day + make_interval(days => 20 + ${pick(4, 160)}))::date end,
          'Source ' || ${pick(5, 8)}, case when s.kind = 'lost' then 'Reason ' || ${pick(6, 12)} end,
@@ -42,6 +60,28 @@ export async function fillPipeline(sql: Sql, workspace: string, { deals, moves }
        where d.workspace_id = $1::uuid
        order by d.created_at + make_interval(hours => (m - 1) * (12 + abs(hashtext(d.id::text) % 360))), m`,
       [workspace, moves],
+    );
+    await tx.unsafe(
+      `update public.pipeline_projects d set entered_stage_at = h.at
+       from (select pipeline_project_id as id, max(changed_at) as at from public.pipeline_stage_history where workspace_id = $1::uuid group by 1) h
+       where d.id = h.id`,
+      [workspace],
+    );
+    await tx.unsafe(
+      "select private.write_search_texts(array(select d.id from public.pipeline_projects d where d.workspace_id = $1::uuid))",
+      [workspace],
+    );
+    await tx.unsafe(
+      `insert into public.pipeline_resource_demands (workspace_id, pipeline_project_id, skill_category, required_count, is_critical)
+       select d.workspace_id, d.id, 'Engineering', 1 + abs(hashtext(d.id::text) % 3), abs(hashtext(d.id::text) % 5) = 0
+       from public.pipeline_projects d where d.workspace_id = $1::uuid and abs(hashtext(d.id::text) % 10) = 0`,
+      [workspace],
+    );
+    await tx.unsafe(
+      `insert into public.pipeline_availability (workspace_id, pipeline_project_id, score, stale)
+       select d.workspace_id, d.pipeline_project_id, abs(hashtext(d.id::text) % 101), false
+       from public.pipeline_resource_demands d where d.workspace_id = $1::uuid`,
+      [workspace],
     );
     await tx.unsafe(
       `insert into public.pipeline_date_history (workspace_id, pipeline_project_id, field, old_date, new_date, changed_at)

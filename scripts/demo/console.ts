@@ -12,6 +12,11 @@ export class DemoConsole {
     this.stream = json ? process.stderr : process.stdout;
   }
 
+  /** How wide the window is; where nobody looks, as wide as most are. */
+  get columns(): number {
+    return this.stream.columns ?? 100;
+  }
+
   say(line = ""): void {
     this.stream.write(`${line}\n`);
   }

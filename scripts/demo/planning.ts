@@ -88,7 +88,7 @@ async function readReport(owner: Client, id: string, console: DemoConsole): Prom
 async function show(workbench: Workbench, { json, out }: PlanningOptions, console: DemoConsole): Promise<void> {
   const { owner, id } = await fill(workbench, console);
   const report = await readReport(owner, id, console);
-  console.say(renderTerminal(report));
+  console.say(renderTerminal(report, console.columns));
   const page = resolve(out);
   await mkdir(dirname(page), { recursive: true });
   await writeFile(page, renderPage(report));

@@ -43,6 +43,14 @@ end
 $$;
 comment on function private.touch_record() is 'Before each update of a record table: identity, workspace and author stay, updated_at moves on.';
 
+create function private.keep_workspace() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  raise exception 'A row of one workspace cannot move to another.' using errcode = 'PC004', hint = 'workspace_id';
+end
+$$;
+comment on function private.keep_workspace() is 'For tables without an author: refuses an update of workspace_id, also by somebody who may write in both.';
+
 -- The same for the tables whose author column is named created_by_id.
 create function private.touch_authored_record() returns trigger
 language plpgsql set search_path = '' as $$

@@ -14,6 +14,8 @@ create table public.pipeline_stages (
 comment on table public.pipeline_stages is 'Sales stages of a workspace. A new workspace gets eight: lead, prospect, opportunity, proposal, negotiation, won, lost, on_hold.';
 comment on column public.pipeline_stages.kind is 'What a stage means, whatever it is called: open counts into the forecast, won and lost are closed, on_hold waits.';
 
+create trigger keep_workspace before update of workspace_id on public.pipeline_stages
+  for each row when (new.workspace_id <> old.workspace_id) execute function private.keep_workspace();
 create trigger set_updated_at before update on public.pipeline_stages
   for each row execute function private.set_updated_at();
 

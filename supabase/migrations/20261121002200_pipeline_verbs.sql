@@ -1,5 +1,13 @@
 -- Pipeline and tasks: the verbs a board needs. They run as the caller, so the policies hold.
 
+create function private.refuse_changed_deal(p_deal public.pipeline_projects) returns void
+language plpgsql stable set search_path = '' as $$
+begin
+  raise exception 'Somebody else changed this deal meanwhile.' using errcode = 'PC008', hint = 'Read it again and decide anew.',
+    detail = format('It is in stage %s, last changed %s.', p_deal.stage_key, p_deal.updated_at);
+end
+$$;
+
 create function public.move_deal_stage(
   deal_id uuid, stage text, expected_updated_at timestamptz default null, expected_stage text default null,
   board_position double precision default null
@@ -16,7 +24,9 @@ begin
   end if;
   target := private.stage_key(seen.workspace_id, move_deal_stage.stage);
   if target is null then
-    raise exception 'This workspace has no stage "%".', move_deal_stage.stage using errcode = 'PC004';
+    raise exception 'This workspace has no stage "%".', coalesce(move_deal_stage.stage, 'null') using errcode = 'PC004', hint = 'stage';
+  elsif move_deal_stage.board_position = 'NaN' then
+    raise exception 'board_position is a number.' using errcode = 'PC004', hint = 'board_position';
   end if;
   -- The conditions are part of the update: between the look above and here somebody else may have moved the card.
   update public.pipeline_projects p
@@ -33,9 +43,7 @@ begin
     or seen.updated_at <> move_deal_stage.expected_updated_at
     or seen.stage_key is distinct from coalesce(private.stage_key(seen.workspace_id, move_deal_stage.expected_stage), seen.stage_key)
     or move_deal_stage.expected_stage is not null and private.stage_key(seen.workspace_id, move_deal_stage.expected_stage) is null then
-    raise exception 'Somebody else changed this deal meanwhile.' using errcode = 'PC008',
-      detail = format('It is in stage %s, last changed %s.', seen.stage_key, seen.updated_at),
-      hint = 'Read it again and decide anew.';
+    perform private.refuse_changed_deal(seen);
   end if;
   raise exception 'Your role does not let you move this deal.' using errcode = 'PC002';
 end
@@ -65,7 +73,8 @@ end
 $$;
 comment on function public.complete_task(uuid) is 'Marks a task as completed now. Completing it twice changes nothing.';
 
-revoke execute on function public.move_deal_stage(uuid, text, timestamptz, text, double precision), public.complete_task(uuid)
-  from public, anon, authenticated;
-grant execute on function public.move_deal_stage(uuid, text, timestamptz, text, double precision), public.complete_task(uuid)
+revoke execute on function private.refuse_changed_deal(public.pipeline_projects),
+  public.move_deal_stage(uuid, text, timestamptz, text, double precision), public.complete_task(uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function private.refuse_changed_deal(public.pipeline_projects), public.move_deal_stage(uuid, text, timestamptz, text, double precision), public.complete_task(uuid)
   to authenticated, service_role;

@@ -59,6 +59,7 @@ create table public.crm_sync_conflicts (
   foreign key (workspace_id, operation_id) references public.crm_sync_operations (workspace_id, id) on delete set null (operation_id)
 );
 create unique index crm_sync_conflicts_pending_uq on public.crm_sync_conflicts (config_id, entity_type, crm_record_id) where status = 'pending';
+create index crm_sync_conflicts_pending_record_idx on public.crm_sync_conflicts (entity_id) where status = 'pending';
 create index crm_sync_conflicts_unapplied_idx on public.crm_sync_conflicts (config_id, entity_type, crm_record_id)
   where status = 'resolved' and applied_at is null and resolution_strategy in ('use_app', 'use_crm', 'manual');
 create index crm_sync_conflicts_workspace_idx on public.crm_sync_conflicts (workspace_id, status, detected_at desc);

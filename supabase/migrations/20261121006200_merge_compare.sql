@@ -181,6 +181,17 @@ as $$
     where c.workspace_id = p_context.workspace_id and c.id is distinct from p_except)
 $$;
 
+-- Whether a conflict about a deal waits for a person. p_except: not with this connection.
+create function private.crm_deal_waits(p_deal uuid, p_except uuid default null) returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+  select exists (
+    select from public.crm_sync_conflicts k
+    where k.entity_id = p_deal and k.entity_type = 'opportunities' and k.status = 'pending' and k.config_id is distinct from p_except)
+$$;
+
 create function private.crm_merge_compare(
   p_context private.crm_merge_context, p_rows private.crm_merge_row[], p_ours private.crm_merge_ours[]
 ) returns private.crm_merge_change[]
@@ -218,6 +229,7 @@ begin
         select case
           when o.conflict is not null and private.crm_conflict_asked(p_context, r.crm_id, o.conflict) is not null then 'conflict'
           when u.fields ->> '$sync_status' = 'failed' and private.crm_deal_fails(p_context, r.record_id) then 'failed'
+          when u.fields ->> '$sync_status' in ('conflict', 'failed') and private.crm_deal_waits(r.record_id, p_context.config_id) then 'conflict'
           else 'synced'
         end as status) s
       where not r.deleted
@@ -241,6 +253,6 @@ revoke execute on function
   private.crm_merge_ours(private.crm_merge_context, private.crm_merge_row[], text[]),
   private.crm_merge_fields(private.crm_merge_context, private.crm_merge_row[], private.crm_merge_ours[]),
   private.crm_conflict_asked(private.crm_merge_context, text, jsonb),
-  private.crm_deal_fails(private.crm_merge_context, uuid, uuid),
+  private.crm_deal_fails(private.crm_merge_context, uuid, uuid), private.crm_deal_waits(uuid, uuid),
   private.crm_merge_compare(private.crm_merge_context, private.crm_merge_row[], private.crm_merge_ours[])
   from public, anon, authenticated, service_role;

@@ -146,6 +146,7 @@ begin
       cross join lateral (
         select case
           when r.outcome = 'failed' or r.is_partial or p.sync_status = 'failed' and private.crm_deal_fails(p_context, p.id, p_context.config_id) then 'failed'
+          when p.sync_status = 'failed' and private.crm_deal_waits(p.id) then 'conflict'
           else 'synced'
         end as status
       ) s
@@ -194,7 +195,7 @@ begin
   ),
   shown as (
     update public.pipeline_projects t
-    set sync_status = 'synced'
+    set sync_status = case when private.crm_deal_waits(t.id) then 'conflict' else 'synced' end
     from was
     where t.id = was.id
     returning t.id, t.updated_at, was.updated_at as edited_at

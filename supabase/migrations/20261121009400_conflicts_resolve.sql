@@ -106,7 +106,7 @@ begin
     select (d.crm_record_id, null, 'updated', d.record_id,
       nullif(case p_strategy when 'use_app' then '{}' else d.chosen end
         -- A deal shows whether a conflict waits for a person.
-        || case when p_context.entity = 'opportunities' and d.fields @> k.conflicting_fields then '{"$sync_status": "synced"}' else '{}' end::jsonb, '{}'),
+        || case when p_context.entity = 'opportunities' and d.fields @> k.conflicting_fields and not private.crm_deal_waits(d.record_id, k.config_id) then '{"$sync_status": "synced"}' else '{}' end::jsonb, '{}'),
       null, null, null, null, null, null, null, null, null)::private.crm_merge_change
     from unnest(p_decisions) d
     join public.crm_sync_conflicts k on k.id = d.conflict_id));

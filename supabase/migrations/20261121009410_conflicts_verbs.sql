@@ -107,7 +107,7 @@ as $$
       where p_conflict.entity_type = 'opportunities' and d.id = p_conflict.entity_id and d.workspace_id = p_conflict.workspace_id
       for update
     ) was
-    where t.id = was.id and t.sync_status = 'conflict'
+    where t.id = was.id and t.sync_status = 'conflict' and not private.crm_deal_waits(t.id, p_conflict.config_id)
     returning t.id, t.updated_at, was.updated_at as edited_at
   )
   update private.crm_record_links l

@@ -7,6 +7,8 @@ language plpgsql set search_path = '' as $$
 begin
   perform private.apply_settings_rules(target, noun);
   execute format('grant insert, update on table %s to authenticated, service_role', target);
+  execute format('create trigger keep_workspace before update of workspace_id on %s
+    for each row when (new.workspace_id <> old.workspace_id) execute function private.keep_workspace()', target);
 end
 $$;
 comment on function private.apply_reference_rules(regclass, text) is
@@ -42,12 +44,12 @@ create table public.planning_settings (
   -- Strict: in lax mode [1.08] would pass for 1.08.
   constraint exchange_rates_are_positive_numbers check (
     jsonb_typeof(exchange_rates) = 'object'
-    and not jsonb_path_exists(exchange_rates, 'strict $.* ? (@.type() != "number" || @ <= 0)', '{}', true)
+    and not jsonb_path_exists(exchange_rates, 'strict $.* ? (@.type() != "number" || @ < 0.000001 || @ > 1000000000)', '{}', true)
     and not jsonb_path_exists(exchange_rates, '$.keyvalue() ? (!(@.key like_regex "^[A-Z]{3}$"))', '{}', true))
 );
 comment on table public.planning_settings is 'Rules of a workspace''s forecasts and capacity. One row comes with each workspace; admins edit it.';
 comment on column public.planning_settings.reporting_currency is 'The currency of forecasts; null: the workspace''s default currency.';
-comment on column public.planning_settings.exchange_rates is 'What one unit of another currency is worth in the reporting one: {"EUR": 1.08}. A currency without a rate is an error, never added up.';
+comment on column public.planning_settings.exchange_rates is 'What one unit of another currency is worth in the reporting one: {"EUR": 1.08}. A currency without a rate is an error, never added up. From a millionth to a thousand million.';
 comment on column public.planning_settings.template_key is 'The industry template whose rates count where the workspace''s own history is too short; null: the defaults of the stages.';
 comment on column public.planning_settings.commit_from is 'Deals of at least this probability, in per cent, count into the commit line.';
 comment on column public.planning_settings.confidence_threshold is 'Deals below this probability (0 to 1) are left out.';
@@ -60,6 +62,8 @@ comment on column public.planning_settings.hiring_lead_weeks is 'Weeks from open
 comment on column public.planning_settings.hiring_availability is 'Share of the working hours that a hired person is there, after holidays and time off.';
 comment on column public.planning_settings.hiring_min_weeks is 'A gap that lasts fewer weeks is bridged otherwise.';
 
+create trigger keep_workspace before update of workspace_id on public.planning_settings
+  for each row when (new.workspace_id <> old.workspace_id) execute function private.keep_workspace();
 create trigger set_updated_at before update on public.planning_settings
   for each row execute function private.set_updated_at();
 
@@ -87,7 +91,13 @@ end
 $$;
 comment on function private.workspace_today(uuid) is 'The day it is in the workspace''s time zone.';
 
-revoke execute on function private.apply_reference_rules(regclass, text), private.is_ascending(numeric[]), private.workspace_today(uuid)
+create function private.plausible_day(day date) returns date
+language sql immutable parallel safe set search_path = '' as $$
+  select case when day between '1900-01-01' and '2199-12-31' then day end
+$$;
+comment on function private.plausible_day(date) is 'Null for infinity and for a slip of the pen like the year 20226: neither can be counted with.';
+
+revoke execute on function private.apply_reference_rules(regclass, text), private.is_ascending(numeric[]), private.workspace_today(uuid), private.plausible_day(date)
   from public, anon, authenticated, service_role;
 -- A check runs as the one who writes.
-grant execute on function private.is_ascending(numeric[]) to authenticated, service_role;
+grant execute on function private.is_ascending(numeric[]), private.plausible_day(date) to authenticated, service_role;

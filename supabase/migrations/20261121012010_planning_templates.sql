@@ -49,7 +49,8 @@ begin
     or case when jsonb_typeof(r.value) = 'number' then r.value::numeric not between 0 and 1 else true end
   limit 1;
   if v_wrong.key is null then
-    return (select coalesce(jsonb_object_agg(private.stage_key(p_workspace, r.key), r.value), '{}') from jsonb_each(p_rates) r);
+    -- Rounded: what is as good as 0 has no double of its own.
+    return (select coalesce(jsonb_object_agg(private.stage_key(p_workspace, r.key), trim_scale(round(r.value::numeric, 9))), '{}') from jsonb_each(p_rates) r);
   elsif v_wrong.stage is null then
     raise exception 'This workspace has no stage "%".', v_wrong.key using errcode = 'PC004', hint = format('conversion_rates.%s', v_wrong.key);
   end if;
@@ -72,6 +73,8 @@ $$;
 
 create trigger settle_template before insert or update of rates, workspace_id on public.conversion_templates
   for each row execute function private.settle_template();
+create trigger keep_workspace before update of workspace_id on public.conversion_templates
+  for each row when (new.workspace_id is distinct from old.workspace_id) execute function private.keep_workspace();
 create trigger set_updated_at before update on public.conversion_templates
   for each row execute function private.set_updated_at();
 

@@ -1,8 +1,9 @@
 -- Planning: what people can do. A list of skills in categories, each known under any number of other names.
 
+-- Letters of all scripts count: a name that lost some of them would be another one.
 create function private.spelling(value text) returns text
 language sql immutable parallel safe set search_path = '' as $$
-  select btrim(regexp_replace(lower(btrim(value)), '[^a-z0-9+#.]+', '_', 'g'), '_')
+  select btrim(regexp_replace(lower(btrim(normalize(value, nfkc))), '[^a-z0-9+#.\u00c0-\u1fff\u2070-\u2fff\u3001-\U0010ffff]+', '_', 'g'), '_')
 $$;
 comment on function private.spelling(text) is
   'The one spelling of a name: lower case, words joined by underscores. C++, C#, C and .NET stay apart.';

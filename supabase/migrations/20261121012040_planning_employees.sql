@@ -33,8 +33,8 @@ create table public.employees (
   employed_from date not null default current_date check (isfinite(employed_from)),
   employed_to date check (isfinite(employed_to)),
   external_id text check (char_length(external_id) between 1 and 255),
-  tags jsonb not null default '[]' check (jsonb_typeof(tags) = 'array'),
-  custom_fields jsonb not null default '{}' check (jsonb_typeof(custom_fields) = 'object'),
+  tags jsonb not null default '[]' check (jsonb_typeof(tags) = 'array' and pg_column_size(tags) <= 65536),
+  custom_fields jsonb not null default '{}' check (jsonb_typeof(custom_fields) = 'object' and pg_column_size(custom_fields) <= 262144),
   created_by uuid default auth.uid() references auth.users (id) on delete set null,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -67,7 +67,7 @@ create trigger touch_record before update on public.employees
 select private.apply_record_rules('public.employees', 'people', theirs => '{created_by,user_id}');
 
 -- What is said about a person is also the person's own to change.
-create function private.apply_person_rules(target regclass, noun text, reader text default 'viewer') returns void
+create function private.apply_person_rules(target regclass, noun text, confidential boolean default false) returns void
 language plpgsql set search_path = '' as $$
 declare
   member constant text := 'workspace_id = any (array(select private.my_workspace_ids(''member'')))';
@@ -75,14 +75,16 @@ declare
     or employee_id in (select e.id from public.employees e where e.user_id = (select auth.uid()))))', member);
 begin
   perform private.apply_record_rules(target, noun, theirs => '{created_by}');
-  execute format('alter policy %I on %s using (workspace_id = any (array(select private.my_workspace_ids(%L))))',
-    format('Members of a workspace read its %s', noun), target, reader);
+  if confidential then
+    execute format('drop policy %I on %s', format('Members of a workspace read its %s', noun), target);
+    execute format('create policy %I on %s for select to authenticated using (%s)', format('Members read their %s and admins read all', noun), target, may_change);
+  end if;
   execute format('alter policy %I on %s using (%s)', format('Members edit their %s and admins edit all', noun), target, may_change);
   execute format('alter policy %I on %s using (%s)', format('Members delete their %s and admins delete all', noun), target, may_change);
 end
 $$;
-comment on function private.apply_person_rules(regclass, text, text) is
-  'For migrations: the rules of a record table whose rows are about an employee. That employee may change them like their author; reader is the least role that reads them.';
+comment on function private.apply_person_rules(regclass, text, boolean) is
+  'For migrations: the rules of a record table whose rows are about an employee. That employee may change them like their author; what is confidential is read by those who may change it, and nobody else.';
 
 -- Skills of people ---------------------------------------------------------------------------------------------------------
 
@@ -116,12 +118,23 @@ create unique index employee_skills_primary_uq on public.employee_skills (worksp
 create index employee_skills_skill_idx on public.employee_skills (workspace_id, skill_key, level);
 create index employee_skills_created_by_idx on public.employee_skills (created_by) where created_by is not null;
 
--- Security definer: the mark moves among rows that several members wrote. Rows of one statement come one after the other.
+-- Security definer: the mark moves among rows that several members wrote. Rows of one statement come one after the other, and
+-- whoever else is at the same person's skills waits.
 create function private.settle_skill() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
+  if tg_op = 'UPDATE' and new.employee_id <> old.employee_id then
+    raise exception 'A skill stays with its person.' using errcode = 'PC004', hint = 'Delete it here and add it there.';
+  end if;
   new.skill_key := coalesce(private.skill_key(new.workspace_id, new.skill_key), new.skill_key);
-  if new.is_primary then
+  new.level := coalesce(private.level_key(new.level), new.level);
+  perform from public.employees e where e.workspace_id = new.workspace_id and e.id = new.employee_id for no key update;
+  -- A row that is there already is not inserted: an upsert goes on as an update or leaves everything as it is.
+  if tg_op = 'INSERT' and exists (
+    select from public.employee_skills s
+    where s.workspace_id = new.workspace_id and s.employee_id = new.employee_id and s.skill_key = new.skill_key) then
+    return new;
+  elsif new.is_primary then
     update public.employee_skills s set is_primary = false
     where s.workspace_id = new.workspace_id and s.employee_id = new.employee_id and s.is_primary and s.skill_key <> new.skill_key and s.id <> new.id;
   else
@@ -132,14 +145,27 @@ begin
   return new;
 end
 $$;
-comment on function private.settle_skill() is 'Resolves the spelling of a skill. Of somebody''s skills one is primary: the first, until another is made it.';
+comment on function private.settle_skill() is 'Resolves the spelling of a skill and its level. Of somebody''s skills one is primary: the first, until another is made it.';
 
--- Security definer: as above.
+-- With the rights of the one who writes: a stranger sees no workspace here, and is refused by the policy whatever the skill.
+create function private.refuse_unknown_skill() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  if not exists (select from public.skills s where s.workspace_id = new.workspace_id and s.key = new.skill_key)
+    and exists (select from public.workspaces w where w.id = new.workspace_id) then
+    raise exception 'There is no skill "%".', coalesce(new.skill_key, '') using errcode = 'foreign_key_violation', hint = 'skill_key';
+  end if;
+  return new;
+end
+$$;
+
+-- Security definer: as above. Any deletion waits its turn: the one that would follow may be going, too.
 create function private.promote_skill() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
+  perform from public.employees e where e.workspace_id = old.workspace_id and e.id = old.employee_id for no key update;
   update public.employee_skills s set is_primary = true
-  where s.id = (
+  where old.is_primary and s.id = (
     select o.id from public.employee_skills o
     where o.workspace_id = old.workspace_id and o.employee_id = old.employee_id
     order by private.level_rank(o.level) desc nulls last, o.years desc nulls last, o.skill_key
@@ -152,14 +178,18 @@ comment on function private.promote_skill() is 'After somebody''s primary skill 
 -- Only what a person says: the mark that these two move has nothing left to settle.
 create trigger settle_skill_on_insert before insert on public.employee_skills
   for each row execute function private.settle_skill();
-create trigger settle_skill_on_update before update of skill_key, is_primary on public.employee_skills
+create trigger settle_skill_on_update before update of employee_id, skill_key, level, is_primary on public.employee_skills
   for each row when (pg_trigger_depth() = 0) execute function private.settle_skill();
+-- Named so as to come after those: what is written is a key by then.
+create trigger unknown_skill before insert or update of skill_key on public.employee_skills
+  for each row when (pg_trigger_depth() = 0) execute function private.refuse_unknown_skill();
 create trigger promote_skill after delete on public.employee_skills
-  for each row when (old.is_primary) execute function private.promote_skill();
+  for each row execute function private.promote_skill();
 create trigger touch_record before update on public.employee_skills
   for each row execute function private.touch_record();
 
 select private.apply_person_rules('public.employee_skills', 'skills of people');
 
-revoke execute on function private.apply_person_rules(regclass, text, text), private.level_rank(text), private.settle_skill(), private.promote_skill()
+revoke execute on function private.apply_person_rules(regclass, text, boolean), private.level_rank(text), private.settle_skill(), private.refuse_unknown_skill(),
+  private.promote_skill()
   from public, anon, authenticated, service_role;

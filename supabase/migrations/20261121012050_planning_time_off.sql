@@ -6,8 +6,8 @@ create table public.employee_time_off (
   id uuid primary key default gen_random_uuid(),
   workspace_id uuid not null references public.workspaces (id) on delete cascade,
   employee_id uuid not null,
-  start_date date not null check (isfinite(start_date)),
-  end_date date not null check (isfinite(end_date)),
+  start_date date not null check (start_date between '1900-01-01' and '2199-12-31'),
+  end_date date not null check (end_date between '1900-01-01' and '2199-12-31'),
   share numeric(3, 2) not null default 1 check (share > 0 and share <= 1),
   kind text not null default 'vacation' check (kind in ('vacation', 'sick', 'parental', 'training', 'other')),
   note text check (char_length(note) <= 2000),
@@ -20,7 +20,7 @@ create table public.employee_time_off (
   constraint time_off_does_not_overlap exclude using gist (
     workspace_id with =, employee_id with =, daterange(start_date, end_date, '[]') with &&)
 );
-comment on table public.employee_time_off is 'Days on which a person is away. Viewers do not read it: capacity tells them the hours, not the reasons.';
+comment on table public.employee_time_off is 'Days on which a person is away, and why: read by the person, by who wrote it and by admins. To the other members absences tells the days, to viewers capacity tells the hours.';
 comment on column public.employee_time_off.end_date is 'The last day, included.';
 comment on column public.employee_time_off.share is 'How much of each day is free: 0.5 is a half day. On a half holiday a half day off leaves a quarter.';
 
@@ -30,7 +30,29 @@ create index employee_time_off_created_by_idx on public.employee_time_off (creat
 create trigger touch_record before update on public.employee_time_off
   for each row execute function private.touch_record();
 
-select private.apply_person_rules('public.employee_time_off', 'time off', 'member');
+select private.apply_person_rules('public.employee_time_off', 'time off', confidential => true);
+
+-- Security definer: that somebody is ill is between them and the admins; when they are away is what colleagues plan with.
+create function public.absences(workspace_id uuid, from_date date default null, to_date date default null)
+returns table (employee_id uuid, start_date date, end_date date, share numeric)
+language plpgsql stable security definer set search_path = '' as $$
+#variable_conflict use_column
+begin
+  perform private.require_role(absences.workspace_id, 'member');
+  return query
+  select o.employee_id, o.start_date, o.end_date, o.share
+  from public.employee_time_off o
+  join public.employees e on e.workspace_id = o.workspace_id and e.id = o.employee_id and e.deleted_at is null
+  where o.workspace_id = absences.workspace_id
+    and o.end_date >= coalesce(absences.from_date, private.workspace_today(absences.workspace_id))
+    and (o.start_date <= absences.to_date or absences.to_date is null)
+  order by o.start_date, o.employee_id;
+end
+$$;
+comment on function public.absences(uuid, date, date) is
+  'Who is away when, without the reason, for members: stretches that touch the days from from_date (null: today) to to_date (null: open-ended).';
+revoke execute on function public.absences(uuid, date, date) from public, anon, authenticated, service_role;
+grant execute on function public.absences(uuid, date, date) to authenticated, service_role;
 
 -- Allocations --------------------------------------------------------------------------------------------------------------
 

@@ -31,6 +31,11 @@ declare
   unknown text;
   keys jsonb;
 begin
+  if jsonb_typeof(alternatives) <> 'array' then
+    raise exception 'Alternatives are a list of skills, such as ["react", "vue"].' using errcode = 'PC004', hint = 'alternatives';
+  elsif jsonb_array_length(alternatives) > 20 then
+    raise exception 'A demand names at most 20 alternatives; these are %.', jsonb_array_length(alternatives) using errcode = 'PC004', hint = 'alternatives';
+  end if;
   select min(a.name #>> '{}') filter (where jsonb_typeof(a.name) <> 'string' or k.key is null),
     coalesce(jsonb_agg(k.key order by a.place), '[]')
   into unknown, keys
@@ -55,7 +60,9 @@ begin
       raise exception 'There is no skill "%".', new.skill_key using errcode = 'PC004', hint = 'skill_key';
     end if;
     new.skill_key := known;
-  elsif tg_op = 'INSERT' or new.skill_category is distinct from old.skill_category then
+  -- Words for a category are read anew, but for the one that the skill has by now.
+  elsif tg_op = 'INSERT' or new.skill_category is distinct from old.skill_category and not exists (
+    select from public.skills s where s.workspace_id = new.workspace_id and s.key = new.skill_key and s.category = new.skill_category) then
     new.skill_key := private.skill_key(new.workspace_id, new.skill_category);
   end if;
   if new.skill_key is not null then
@@ -78,11 +85,70 @@ comment on function private.settle_demand() is 'Resolves skill, level and altern
 create trigger settle_demand before insert or update of skill_key, skill_category, experience_level, alternatives
   on public.pipeline_resource_demands for each row execute function private.settle_demand();
 
+-- Demands go along with the skills they name: a foreign key carries skill_key, nothing the rest.
+create function private.carry_skill() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  update public.pipeline_resource_demands d set skill_category = new.category
+  where d.workspace_id = new.workspace_id and d.skill_key = new.key and d.skill_category <> new.category;
+  update public.pipeline_resource_demands d set alternatives = (
+    select jsonb_agg(case a.name when old.key then new.key else a.name end order by a.place)
+    from jsonb_array_elements_text(d.alternatives) with ordinality a (name, place))
+  where d.workspace_id = new.workspace_id and new.key <> old.key and d.alternatives ? old.key;
+  return null;
+end
+$$;
+comment on function private.carry_skill() is 'After a skill got another key or category: demands name it so, too.';
+
+create trigger carry_skill after update of key, category on public.skills
+  for each row when (new.key <> old.key or new.category <> old.category) execute function private.carry_skill();
+
+-- What is in use stays ---------------------------------------------------------------------------------------------------
+-- Foreign keys say so, too, but not to people, and an alternative has none.
+
+create function private.refuse_skill_in_use() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  holders bigint := (select count(*) from public.employee_skills h where h.workspace_id = old.workspace_id and h.skill_key = old.key);
+  demands bigint := (
+    select count(*) from public.pipeline_resource_demands d
+    where d.workspace_id = old.workspace_id and (d.skill_key = old.key or d.alternatives ? old.key));
+begin
+  if holders + demands > 0 then
+    raise exception 'The skill "%" is in use (people: %, demands: %).', old.key, holders, demands
+      using errcode = 'foreign_key_violation', hint = 'Archive it (archived_at), or take it out there first.';
+  end if;
+  return old;
+end
+$$;
+
+create function private.refuse_calendar_in_use() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  followers bigint := (select count(*) from public.employees e where e.workspace_id = old.workspace_id and e.working_calendar_id = old.id);
+begin
+  if exists (select from public.planning_settings s where s.workspace_id = old.workspace_id and s.default_calendar_id = old.id) then
+    raise exception 'The calendar "%" is the default one of the workspace.', old.name using errcode = 'foreign_key_violation',
+      hint = 'Make another one the default first (planning_settings.default_calendar_id).';
+  elsif followers > 0 then
+    raise exception 'The calendar "%" is in use (people: %).', old.name, followers using errcode = 'foreign_key_violation',
+      hint = 'Give them another one first.';
+  end if;
+  return old;
+end
+$$;
+
+-- Not what goes with its workspace.
+create trigger refuse_skill_in_use before delete on public.skills
+  for each row when (pg_trigger_depth() = 0) execute function private.refuse_skill_in_use();
+create trigger refuse_calendar_in_use before delete on public.working_calendars
+  for each row when (pg_trigger_depth() = 0) execute function private.refuse_calendar_in_use();
+
 -- The list of deals is filtered by skills, and demand is read by stage and date.
 create index pipeline_projects_required_skills_idx on public.pipeline_projects using gin (required_skills jsonb_path_ops);
 create index pipeline_projects_stage_close_idx on public.pipeline_projects (workspace_id, stage_key, expected_close_date)
   where deleted_at is null;
 
-revoke execute on function private.level_key(text), private.alternative_keys(uuid, jsonb), private.settle_demand()
-  from public, anon, authenticated, service_role;
+revoke execute on function private.level_key(text), private.alternative_keys(uuid, jsonb), private.settle_demand(), private.carry_skill(), private.refuse_skill_in_use(),
+  private.refuse_calendar_in_use() from public, anon, authenticated, service_role;
 grant execute on function private.level_key(text), private.alternative_keys(uuid, jsonb) to authenticated, service_role;

@@ -54,8 +54,9 @@ language sql stable set search_path = '' rows 5000 as $$
   join public.pipeline_projects p on p.workspace_id = d.workspace_id and p.id = d.pipeline_project_id
   join private.deal_rates(p_workspace, p_deals) r on r.pipeline_project_id = p.id
   join public.planning_settings s on s.workspace_id = d.workspace_id
-  cross join lateral (select coalesce(d.start_date, p.estimated_start_date),
-    coalesce(d.end_date, private.work_end(p.estimated_start_date, p.estimated_duration))) n (first_day, last_day)
+  cross join lateral (select private.plausible_day(p.estimated_start_date)) t (day)
+  cross join lateral (select coalesce(d.start_date, t.day),
+    coalesce(d.end_date, private.work_end(t.day, p.estimated_duration))) n (first_day, last_day)
   where d.workspace_id = p_workspace
     and (r.kind = 'won' or r.kind = 'open' and r.rate >= coalesce(p_threshold, s.confidence_threshold))
     and n.first_day is not null and (n.last_day >= n.first_day or n.last_day is null)
@@ -113,6 +114,9 @@ language plpgsql stable set search_path = '' as $$
 declare
   v_unknown uuid;
 begin
+  if cardinality(p_deals) > 5000 then
+    raise exception 'At most 5,000 deals can be named at once, not %.', cardinality(p_deals) using errcode = 'PC004', hint = 'deal_ids';
+  end if;
   select i.id into v_unknown
   from unnest(p_deals) i (id)
   where not exists (select from public.pipeline_projects p where p.workspace_id = p_workspace and p.id = i.id and p.deleted_at is null)
@@ -122,7 +126,7 @@ begin
   end if;
 end
 $$;
-comment on function private.check_deals(uuid, uuid[]) is 'PC001 for the first id that is no live deal of the workspace: nothing is silently left out.';
+comment on function private.check_deals(uuid, uuid[]) is 'PC004 for more than 5,000, PC001 for the first id that is no live deal of the workspace: nothing is silently left out.';
 
 -- Security definer: a viewer's answer counts time off, whose reasons a viewer does not read.
 create function public.demand_weeks(

@@ -107,7 +107,9 @@ create view public.resource_utilisation with (security_invoker = true) as
 select w.id as workspace_id, u.week, u.team_id, t.name as team, u.capacity, u.allocated, u.free, u.over, u.utilisation
 from public.workspaces w
 cross join lateral private.utilisation_weeks(w.id) u
-left join public.teams t on t.workspace_id = w.id and t.id = u.team_id;
+left join public.teams t on t.workspace_id = w.id and t.id = u.team_id
+-- The secret key sees deleted ones, too.
+where w.deleted_at is null;
 comment on view public.resource_utilisation is 'Hours by team and ISO week, from twelve weeks ago to twenty-six ahead. Filter by workspace_id. People without a team are a row without one.';
 comment on column public.resource_utilisation.utilisation is 'Firmly allocated hours in per cent of the capacity; null in a week without any.';
 

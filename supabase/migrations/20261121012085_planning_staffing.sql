@@ -14,9 +14,10 @@ comment on function private.demand_profiles(uuid) is 'Demands by what they ask f
 
 -- Which people a profile may be met by, in order: the skill asked for (of a category: anybody of it), then each
 -- alternative; within each the level asked for, then higher ones, the nearest first, then one level below and last an
--- unknown one, which counts as one below. Who asks for no level gets the least senior first.
+-- unknown one, which counts as one below. Who asks for no level gets the least senior first. pass: when it is its turn; pool:
+-- the people of a skill or category and level, as a number.
 create function private.profile_options(p_workspace uuid)
-returns table (profile int, step int, fit int, by_category boolean, key text, level text)
+returns table (profile int, pass int, pool int, by_category boolean, key text, level text)
 language sql stable set search_path = '' rows 5000 as $$
   with profile as materialized (
     select distinct d.profile, d.skill_key, d.category, d.level, d.alternatives from private.demand_profiles(p_workspace) d
@@ -31,17 +32,17 @@ language sql stable set search_path = '' rows 5000 as $$
     select p.profile, p.level, 0 as step, p.skill_key is null as by_category, coalesce(p.skill_key, p.category) as key
     from profile p
     union all
-    select p.profile, p.level, n.place::int, false, coalesce(a.skill_key, n.name)
+    select p.profile, p.level, a.place::int, false, a.skill
     from profile p
-    cross join lateral jsonb_array_elements_text(p.alternatives) with ordinality n (name, place)
-    left join public.skill_aliases a on a.workspace_id = p_workspace and a.alias = n.name
+    cross join lateral jsonb_array_elements_text(p.alternatives) with ordinality a (skill, place)
   ),
   offer as (
     select distinct false as by_category, k.skill as key, k.level from kind k
     union all
     select distinct true, k.category, k.level from kind k
   )
-  select w.profile, w.step, f.fit, w.by_category, w.key, o.level
+  select w.profile, dense_rank() over (order by w.step, w.by_category, f.fit)::int,
+    dense_rank() over (order by w.by_category, w.key, o.level)::int, w.by_category, w.key, o.level
   from wish w
   join offer o on o.by_category = w.by_category and o.key = w.key
   cross join lateral (select case
@@ -53,7 +54,7 @@ language sql stable set search_path = '' rows 5000 as $$
 $$;
 
 -- Pass by pass over profiles and free hours at once: in each pass those that now ask for the same people share what is left
--- of them. Numbers stand for profiles and for the people of a skill or category and level (pool).
+-- of them.
 create function private.cover_weeks(p_workspace uuid, p_from date, p_weeks int, p_weighted boolean)
 returns table (week date, profile int, asked double precision, pass int, by_category boolean, key text, level text, hours double precision)
 language sql stable set search_path = '' set enable_nestloop = off set enable_mergejoin = off set jit = off rows 10000 as $$
@@ -64,10 +65,7 @@ language sql stable set search_path = '' set enable_nestloop = off set enable_me
     group by d.profile, h.week
   ),
   option as materialized (
-    select o.profile, o.by_category, o.key, o.level,
-      dense_rank() over (order by o.step, o.by_category, o.fit)::int as pass,
-      dense_rank() over (order by o.by_category, o.key, o.level)::int as pool
-    from private.profile_options(p_workspace) o
+    select o.* from private.profile_options(p_workspace) o
   ),
   pool as materialized (
     select o.pool, o.by_category, o.key, o.level, max(o.pass) as last_pass from option o group by o.pool, o.by_category, o.key, o.level
@@ -111,7 +109,8 @@ language sql stable set search_path = '' set enable_nestloop = off set enable_me
           where s.amount > 0.000001 and s.pass < s.last_pass
         ) u
         window whole as (partition by u.n, u.pool),
-          before as (partition by u.n, u.pool order by u.profile, u.of_skill rows between unbounded preceding and 1 preceding)
+          -- Of a category first those whom nobody asks for by name, who would only be idle.
+          before as (partition by u.n, u.pool order by u.profile, u.of_skill nulls first rows between unbounded preceding and 1 preceding)
       ) r
     ) g
   ),
@@ -235,9 +234,7 @@ language sql stable set search_path = '' as $$
     select s.key, 0 from public.skills s
     where p_demand.skill_key is null and s.workspace_id = p_demand.workspace_id and s.category = p_demand.skill_category
     union all
-    select coalesce(a.skill_key, n.name), n.place
-    from jsonb_array_elements_text(p_demand.alternatives) with ordinality n (name, place)
-    left join public.skill_aliases a on a.workspace_id = p_demand.workspace_id and a.alias = n.name
+    select a.skill, a.place from jsonb_array_elements_text(p_demand.alternatives) with ordinality a (skill, place)
   )
   select distinct on (h.employee_id) h.employee_id, h.skill_key, h.level, h.years, m.match
   from wish w
@@ -251,6 +248,52 @@ language sql stable set search_path = '' as $$
   order by h.employee_id, m.match desc, h.skill_key
 $$;
 
+-- Without a beginning it could begin today; without an end a year is looked at, and never more than five.
+create function private.place_days(p_demand public.pipeline_resource_demands, out first_day date, out last_day date)
+language plpgsql stable set search_path = '' as $$
+begin
+  select coalesce(p_demand.start_date, t.day, private.workspace_today(p.workspace_id)),
+    coalesce(p_demand.end_date, private.work_end(t.day, p.estimated_duration))
+  into first_day, last_day
+  from public.pipeline_projects p
+  cross join lateral (select private.plausible_day(p.estimated_start_date)) t (day)
+  where p.id = p_demand.pipeline_project_id;
+  perform private.check_weeks(p_demand.workspace_id, first_day, 1);
+  last_day := greatest(least(coalesce(last_day, first_day + 363), first_day + 7 * 259), first_day - 1);
+end
+$$;
+
+-- Week by week, of the first and the last only the days of the demand: who is away on its Friday is not free on Monday for it.
+create function private.place_hours(p_demand public.pipeline_resource_demands, p_people uuid[])
+returns table (employee_id uuid, asked double precision, free double precision)
+language sql stable set search_path = '' as $$
+  with span as materialized (
+    select d.first_day, d.last_day, d.first_day || array(
+      select private.week_start(d.first_day) + 7 * g.n
+      from generate_series(1, (d.last_day - private.week_start(d.first_day)) / 7) g (n)) || (d.last_day + 1) as borders
+    from private.place_days(p_demand) d
+  ),
+  asked as materialized (
+    select s.borders[g.n] as first_day, p_demand.allocation_percentage / 100::double precision
+      * (t.running[s.borders[g.n + 1] - s.first_day + 1] - t.running[s.borders[g.n] - s.first_day + 1]) as hours
+    from span s
+    join public.planning_settings o on o.workspace_id = p_demand.workspace_id
+    cross join lateral private.calendar_totals(o.workspace_id, s.first_day, s.last_day, o.default_calendar_id) t
+    cross join lateral generate_series(1, cardinality(s.borders) - 1) g (n)
+  ),
+  free as (
+    select w.key::uuid as employee_id, sum(least(greatest(w.capacity - w.allocated, 0), a.hours)) as hours
+    from span s
+    cross join lateral private.supply_periods(p_demand.workspace_id, s.borders, 'person', false, p_people) w
+    join asked a on a.first_day = w.first_day
+    group by w.key
+  )
+  select p.id, (select sum(a.hours) from asked a), coalesce(f.hours, 0)
+  from unnest(p_people) p (id)
+  left join free f on f.employee_id = p.id
+$$;
+comment on function private.place_hours(public.pipeline_resource_demands, uuid[]) is 'Hours that one place of a demand asks for, and for how many of them each of these people is free.';
+
 create function public.staffing_candidates(demand_id uuid, max_results int default 20)
 returns table (
   employee_id uuid, name text, team_id uuid, skill_key text, level text, years numeric, match int,
@@ -260,10 +303,6 @@ language plpgsql stable security definer set search_path = '' as $$
 #variable_conflict use_column
 declare
   v_demand public.pipeline_resource_demands;
-  v_first date;
-  v_last date;
-  v_from date;
-  v_weeks int;
 begin
   select d.* into v_demand from public.pipeline_resource_demands d where d.id = staffing_candidates.demand_id;
   -- An id that there is not and one of strangers get the same answer.
@@ -271,39 +310,16 @@ begin
   if staffing_candidates.max_results is null or staffing_candidates.max_results not between 1 and 200 then
     raise exception 'From 1 to 200 people can be asked for.' using errcode = 'PC004', hint = 'max_results';
   end if;
-  select coalesce(v_demand.start_date, p.estimated_start_date), coalesce(v_demand.end_date, private.work_end(p.estimated_start_date, p.estimated_duration))
-  into v_first, v_last
-  from public.pipeline_projects p where p.id = v_demand.pipeline_project_id;
-  -- Without a beginning it could begin today; without an end a year is looked at, and never more than five.
-  v_first := least(coalesce(v_first, private.workspace_today(v_demand.workspace_id)), date '9999-12-31');
-  v_last := greatest(least(coalesce(v_last, v_first + 363), v_first + 7 * 259), v_first - 1);
-  v_from := private.check_weeks(v_demand.workspace_id, v_first, 1);
-  v_weeks := greatest(v_last - v_from, 0) / 7 + 1;
   return query
   with fit as materialized (
     select m.* from private.candidate_matches(v_demand) m
   ),
-  asked as (
-    select w.n, v_demand.allocation_percentage / 100::double precision
-      * (t.running[least(v_last - v_from, 7 * w.n + 6) + 2] - t.running[greatest(v_first - v_from, 7 * w.n) + 1]) as hours
-    from public.planning_settings s
-    cross join lateral private.calendar_totals(s.workspace_id, v_from, v_from + 7 * v_weeks - 1, s.default_calendar_id) t
-    cross join generate_series(0, v_weeks - 1) w (n)
-    where s.workspace_id = v_demand.workspace_id
-  ),
-  free as (
-    select s.key::uuid as employee_id, sum(least(greatest(s.capacity - s.allocated, 0), a.hours)) as hours
-    from private.supply_periods(v_demand.workspace_id, private.week_borders(v_from, v_weeks), 'person', false, array(select f.employee_id from fit f)) s
-    join asked a on a.n = (s.first_day - v_from) / 7
-    group by s.key
-  ),
   ranked as (
-    select e.id, e.name, e.team_id, f.skill_key, f.level, f.years, f.match, n.hours as asked, coalesce(r.hours, 0) as free,
-      case when n.hours > 0 then coalesce(r.hours, 0) / n.hours else 0 end as share
+    select e.id, e.name, e.team_id, f.skill_key, f.level, f.years, f.match, h.asked, h.free,
+      case when h.asked > 0 then h.free / h.asked else 0 end as share
     from fit f
     join public.employees e on e.workspace_id = v_demand.workspace_id and e.id = f.employee_id and e.deleted_at is null
-    left join free r on r.employee_id = f.employee_id
-    cross join (select sum(a.hours) as hours from asked a) n
+    join private.place_hours(v_demand, array(select p.employee_id from fit p)) h on h.employee_id = f.employee_id
   )
   select r.id, r.name, r.team_id, r.skill_key, r.level, r.years, r.match, round(r.asked::numeric, 4), round(r.free::numeric, 4),
     round(r.share::numeric, 4), round((r.match * r.share)::numeric)::int
@@ -315,6 +331,7 @@ $$;
 comment on function public.staffing_candidates(uuid, int) is
   'Who could take one place of a demand, best first: their best fitting skill, the hours of it for which they are free, week by week, and the score of both. Whoever lacks the time is listed with 0.';
 
-revoke execute on function private.candidate_matches(public.pipeline_resource_demands) from public, anon, authenticated, service_role;
+revoke execute on function private.candidate_matches(public.pipeline_resource_demands), private.place_days(public.pipeline_resource_demands),
+  private.place_hours(public.pipeline_resource_demands, uuid[]) from public, anon, authenticated, service_role;
 revoke execute on function public.staffing_candidates(uuid, int) from public, anon;
 grant execute on function public.staffing_candidates(uuid, int) to authenticated, service_role;

@@ -5,6 +5,12 @@ create function private.number_column(p_workspace uuid, p_stage text, p_through 
 language plpgsql security definer set search_path = '' as $$
 begin
   perform private.require_role(p_workspace, 'member');
+  -- In the order of their ids, as a promotion takes them: two who move many cards do not wait for each other.
+  perform from public.pipeline_projects p
+  where p.workspace_id = p_workspace and p.stage_key = p_stage and p.deleted_at is null
+    and (p.board_position is not null or (p.created_at, p.id) <= (select t.created_at, t.id from public.pipeline_projects t where t.id = p_through))
+  order by p.id
+  for no key update;
   perform set_config('pipeline_crm.numbering', 'on', true);
   with cards as (
     select p.id, p.board_position, row_number() over (order by p.board_position nulls last, p.created_at, p.id) as place
@@ -27,12 +33,16 @@ declare
   v_before public.pipeline_projects;
   v_next double precision;
 begin
-  if p_after is null then
-    select min(p.board_position) into v_next from public.pipeline_projects p
-    where p.workspace_id = p_workspace and p.stage_key = p_stage and p.deleted_at is null and p.id <> p_card;
-    return coalesce(v_next - 1, 0);
-  end if;
   for attempt in 1..2 loop
+    if p_after is null then
+      select min(p.board_position) into v_next from public.pipeline_projects p
+      where p.workspace_id = p_workspace and p.stage_key = p_stage and p.deleted_at is null and p.id <> p_card;
+      if coalesce(v_next, 0) between -1e9 and 1e9 then
+        return coalesce(v_next - 1, 0);
+      end if;
+      perform private.number_column(p_workspace, p_stage, p_after);
+      continue;
+    end if;
     select * into v_before from public.pipeline_projects p
     where p.workspace_id = p_workspace and p.id = p_after and p.stage_key = p_stage and p.deleted_at is null and p.id <> p_card;
     if v_before.id is null then

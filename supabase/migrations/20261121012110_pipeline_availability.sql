@@ -16,8 +16,9 @@ create table public.pipeline_availability (
 comment on table public.pipeline_availability is 'The availability score of a deal, as it was worked out last. Read only for clients; pipeline-forecast/availability works it out anew.';
 comment on column public.pipeline_availability.score is '0 to 100; null for a deal that asks for nobody.';
 comment on column public.pipeline_availability.reasons is 'Why it is not 100, as sentences.';
-comment on column public.pipeline_availability.lines is 'Per demand: [{demand_id, skill, places, filled, people: [{employee_id, score, kind}]}].';
+comment on column public.pipeline_availability.lines is 'Per demand: [{demand_id, skill, places, promised, filled, people: [{employee_id, name, score, kind}]}].';
 comment on column public.pipeline_availability.proven is 'False: the search for a better assignment was cut short.';
+comment on column public.pipeline_availability.computed_at is 'When that was read which it was worked out from.';
 comment on column public.pipeline_availability.stale is 'The deal or the people have changed since. It is worked out again within minutes.';
 
 create index pipeline_availability_stale_idx on public.pipeline_availability (workspace_id, computed_at) where stale;
@@ -35,8 +36,10 @@ create policy "Members of a workspace read its availability scores" on public.pi
 
 alter table public.pipeline_availability
   add column start_date date,
-  add column duration int;
+  add column duration int,
+  add column changed_at timestamptz;
 comment on column public.pipeline_availability.start_date is 'Of the deal, as it was worked out with; duration likewise.';
+comment on column public.pipeline_availability.changed_at is 'When a change was noticed last that may concern it.';
 
 create table private.availability_queue (
   id bigint generated always as identity primary key,
@@ -69,7 +72,7 @@ begin
   for source in
     select * from (values
       ('pipeline_resource_demands', '''pipeline_project_id'''), ('employees', ''), ('employee_skills', ''), ('employee_time_off', ''),
-      ('employee_allocations', ''), ('working_calendars', ''), ('calendar_holidays', '')) t (name, argument)
+      ('employee_allocations', ''), ('working_calendars', ''), ('calendar_holidays', ''), ('skills', '')) t (name, argument)
   loop
     execute format('create trigger queue_availability_of_new after insert on public.%I referencing new table as touched
       for each statement execute function private.queue_availability(%s)', source.name, source.argument);
@@ -92,30 +95,39 @@ as $$
     returning q.workspace_id, q.pipeline_project_id
   ),
   open_deals as not materialized (
-    select p.workspace_id, p.id, p.estimated_start_date, p.estimated_duration
+    select p.workspace_id, p.id, private.plausible_day(p.estimated_start_date) as start_date, case when p.estimated_duration > 36500 then 36500 else p.estimated_duration end as duration
     from public.pipeline_projects p
     join public.pipeline_stages s on s.workspace_id = p.workspace_id and s.key = p.stage_key and s.kind = 'open'
     where p.deleted_at is null
   ),
-  asked as (
-    insert into public.pipeline_availability as a (workspace_id, pipeline_project_id, stale, start_date, duration)
-    select distinct d.workspace_id, d.id, true, d.estimated_start_date, d.estimated_duration
+  concerned as (
+    select d.*
     from taken t
     join open_deals d on d.workspace_id = t.workspace_id and d.id = t.pipeline_project_id
-    on conflict (workspace_id, pipeline_project_id) do update set stale = true
+    union
+    select d.*
+    from public.pipeline_availability a
+    join open_deals d on d.workspace_id = a.workspace_id and d.id = a.pipeline_project_id
+    where a.workspace_id in (select t.workspace_id from taken t where t.pipeline_project_id is null)
+      or not a.stale and (a.changed_at > a.computed_at or (d.start_date, d.duration) is distinct from (a.start_date, a.duration))
+  ),
+  -- In one order, which is keep_availability's too: two who mark and keep the same scores do not wait for each other.
+  marked as (
+    insert into public.pipeline_availability as a (workspace_id, pipeline_project_id, stale, start_date, duration, changed_at)
+    select c.workspace_id, c.id, true, c.start_date, c.duration, clock_timestamp() from concerned c order by c.workspace_id, c.id
+    on conflict (workspace_id, pipeline_project_id) do update set stale = true, changed_at = excluded.changed_at
     returning 1
   ),
-  concerned as (
+  -- Won, lost, on hold or deleted: nobody scores it, but it may come back.
+  resting as (
     update public.pipeline_availability a
-    set stale = true
-    from open_deals d
-    where d.workspace_id = a.workspace_id and d.id = a.pipeline_project_id and not a.stale
-      and (a.workspace_id in (select t.workspace_id from taken t where t.pipeline_project_id is null)
-        or (d.estimated_start_date, d.estimated_duration) is distinct from (a.start_date, a.duration))
-      and not exists (select from taken t where t.pipeline_project_id = a.pipeline_project_id)
-    returning 1
+    set changed_at = clock_timestamp()
+    from taken t
+    where a.workspace_id = t.workspace_id and a.pipeline_project_id = coalesce(t.pipeline_project_id, a.pipeline_project_id)
+      and coalesce(a.changed_at <= a.computed_at, true)
+      and not exists (select from open_deals d where d.workspace_id = a.workspace_id and d.id = a.pipeline_project_id)
   )
-  select (select count(*) from asked) + (select count(*) from concerned)
+  select count(*) from marked
 $$;
 comment on function private.mark_availability(int) is 'Marks the scores of open deals that changes since the last look may concern. The job forecast-sweep has them worked out again.';
 revoke execute on function private.mark_availability(int) from public, anon, authenticated, service_role;
@@ -170,24 +182,20 @@ as $$
 declare
   v_today constant date := private.workspace_today(p_workspace);
   v_from constant date := date_trunc('week', v_today::timestamp)::date;
-  v_missing uuid;
   v_weeks int;
   v_skills text[];
 begin
   if p_actor is not null then
     perform private.require_role(p_workspace, 'viewer', p_actor);
   end if;
-  select i.id into v_missing from unnest(p_deals) i (id)
-  where not exists (select from public.pipeline_projects p where p.workspace_id = p_workspace and p.id = i.id and p.deleted_at is null)
-  limit 1;
-  if v_missing is not null then
-    raise exception 'There is no deal % in this workspace.', v_missing using errcode = 'PC001';
-  end if;
+  perform private.require_deals(p_workspace, p_deals);
   select least(104, greatest(1, ceil((max(least(n.last_day, v_today + 800)) - v_from + 1) / 7.0)))::int into v_weeks
   from public.pipeline_resource_demands d
   join public.pipeline_projects p on p.workspace_id = d.workspace_id and p.id = d.pipeline_project_id
-  cross join lateral (select coalesce(d.start_date, p.estimated_start_date, v_today) as first_day) f
-  cross join lateral (select coalesce(d.end_date, p.estimated_start_date + least(p.estimated_duration, 800), greatest(f.first_day, v_today) + 182) as last_day) n
+  cross join lateral (select private.plausible_day(p.estimated_start_date) as first_day) s
+  cross join lateral (select coalesce(private.plausible_day(d.start_date), s.first_day, v_today) as first_day) f
+  cross join lateral (
+    select coalesce(private.plausible_day(d.end_date), s.first_day + case when p.estimated_duration > 800 then 800 else p.estimated_duration end, greatest(f.first_day, v_today) + 182) as last_day) n
   where d.workspace_id = p_workspace and d.pipeline_project_id = any (p_deals);
   select array_agg(distinct s.skill) into v_skills
   from public.pipeline_resource_demands d
@@ -195,26 +203,28 @@ begin
     select coalesce(d.skill_key, d.skill_category) as skill union all select jsonb_array_elements_text(d.alternatives)) s
   where d.workspace_id = p_workspace and d.pipeline_project_id = any (p_deals);
   return jsonb_build_object(
-    'today', v_today, 'from', v_from, 'weeks', coalesce(v_weeks, 1), 'deals', private.forecast_deals(p_workspace, p_deals),
+    'read_at', statement_timestamp(), 'today', v_today, 'from', v_from, 'weeks', coalesce(v_weeks, 1), 'deals', private.forecast_deals(p_workspace, p_deals),
     'demands', private.forecast_demands(p_workspace, p_deals),
     'calendar', private.forecast_calendar(p_workspace, v_from, v_from + 7 * coalesce(v_weeks, 1)),
     'people', private.staffing_people(p_workspace, coalesce(v_skills, '{}'), v_from, coalesce(v_weeks, 1)));
 end
 $$;
 
--- p_rows: [{pipeline_project_id, score, reasons, lines, proven, start_date, duration}]. A deal that is gone meanwhile is passed over.
-create function private.keep_availability(p_workspace uuid, p_rows jsonb) returns void
+-- p_rows: [{pipeline_project_id, score, reasons, lines, proven, start_date, duration}]. A deal that is gone meanwhile is passed over; one
+-- that has changed since p_read_at stays old.
+create function private.keep_availability(p_workspace uuid, p_rows jsonb, p_read_at timestamptz) returns void
 language sql
 set search_path = ''
 as $$
   insert into public.pipeline_availability as a
     (workspace_id, pipeline_project_id, score, reasons, lines, proven, start_date, duration, stale, computed_at)
-  select p_workspace, r.pipeline_project_id, r.score, r.reasons, r.lines, r.proven, r.start_date, r.duration, false, clock_timestamp()
+  select p_workspace, r.pipeline_project_id, r.score, r.reasons, r.lines, r.proven, r.start_date, r.duration, false, p_read_at
   from jsonb_to_recordset(p_rows) r (pipeline_project_id uuid, score int, reasons jsonb, lines jsonb, proven boolean, start_date date, duration int)
   join public.pipeline_projects p on p.workspace_id = p_workspace and p.id = r.pipeline_project_id
+  order by r.pipeline_project_id
   on conflict (workspace_id, pipeline_project_id) do update
   set score = excluded.score, reasons = excluded.reasons, lines = excluded.lines, proven = excluded.proven, start_date = excluded.start_date,
-    duration = excluded.duration, stale = false, computed_at = excluded.computed_at
+    duration = excluded.duration, stale = coalesce(a.changed_at > excluded.computed_at, false), computed_at = excluded.computed_at
 $$;
 
 create function private.stale_availability(p_workspace uuid, p_most int) returns uuid[]
@@ -233,5 +243,5 @@ as $$
 $$;
 
 revoke execute on function private.staffing_people(uuid, text[], date, int), private.staffing(uuid, uuid, uuid[]),
-  private.keep_availability(uuid, jsonb), private.stale_availability(uuid, int)
+  private.keep_availability(uuid, jsonb, timestamptz), private.stale_availability(uuid, int)
   from public, anon, authenticated, service_role;

@@ -114,8 +114,19 @@ create trigger queue_deals_of_new_notes after insert on public.crm_notes
   referencing new table as touched for each statement execute function private.queue_deals('deal_id');
 create trigger queue_deals_of_new_tasks after insert on public.crm_tasks
   referencing new table as touched for each statement execute function private.queue_deals('deal_id');
+-- One that is removed or moved to another deal is news for the deal that it was about.
+create trigger queue_deals_of_notes after update on public.crm_notes
+  referencing new table as touched for each statement execute function private.queue_deals('deal_id');
+create trigger queue_former_deals_of_notes after update on public.crm_notes
+  referencing old table as touched for each statement execute function private.queue_deals('deal_id');
+create trigger queue_deals_of_deleted_notes after delete on public.crm_notes
+  referencing old table as touched for each statement execute function private.queue_deals('deal_id');
 create trigger queue_deals_of_tasks after update on public.crm_tasks
   referencing new table as touched for each statement execute function private.queue_deals('deal_id');
+create trigger queue_former_deals_of_tasks after update on public.crm_tasks
+  referencing old table as touched for each statement execute function private.queue_deals('deal_id');
+create trigger queue_deals_of_deleted_tasks after delete on public.crm_tasks
+  referencing old table as touched for each statement execute function private.queue_deals('deal_id');
 
 create trigger queue_added_stages after insert on public.pipeline_stages
   referencing new table as touched for each statement execute function private.queue_workspaces();

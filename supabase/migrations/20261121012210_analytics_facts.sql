@@ -94,12 +94,6 @@ end
 $$;
 comment on function private.workspace_zone(uuid) is 'The time zone of a workspace; UTC where that is no zone that the database knows.';
 
-create function private.plausible_day(day date) returns date
-language sql immutable parallel safe set search_path = '' as $$
-  select case when day between '1900-01-01' and '2199-12-31' then day end
-$$;
-comment on function private.plausible_day(date) is 'Null for infinity and for a slip of the pen like the year 20226: neither can be counted with.';
-
 -- CRMs and people write what they like there: names, objects with a name, nested lists. What has no name is left out.
 create function private.competitor_names(info jsonb) returns text[]
 language sql immutable parallel safe set search_path = '' as $$
@@ -208,5 +202,5 @@ language sql stable set search_path = '' set enable_seqscan = off as $$
 $$;
 comment on function private.deal_facts_of(uuid, uuid[]) is 'The facts of these deals, without those that are deleted.';
 
-revoke execute on function private.workspace_zone(uuid), private.plausible_day(date), private.competitor_names(jsonb),
+revoke execute on function private.workspace_zone(uuid), private.competitor_names(jsonb),
   private.stage_visits_of(uuid, uuid[]), private.deal_facts_of(uuid, uuid[]) from public, anon, authenticated, service_role;

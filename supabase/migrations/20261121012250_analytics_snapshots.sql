@@ -22,7 +22,7 @@ create table public.pipeline_targets (
   id uuid primary key default gen_random_uuid(),
   workspace_id uuid not null references public.workspaces (id) on delete cascade,
   period text not null check (period in ('month', 'quarter', 'year')),
-  period_start date not null,
+  period_start date not null check (period_start between '1900-01-01' and '2199-12-31'),
   owner_id uuid,
   amount numeric(18, 2) not null check (amount > 0 and amount <> 'NaN'),
   currency char(3) not null check (currency ~ '^[A-Z]{3}$'),
@@ -108,6 +108,8 @@ begin
     order by s.snapshot_day nulls first, w.id
   loop
     begin
+      -- In turn with a refresh, which writes the same totals. A refresh does not wait for us, so nobody waits in a circle.
+      perform pg_advisory_xact_lock(hashtextextended('analytics:' || v_workspace.id, 0));
       perform private.take_snapshot(v_workspace.id, v_workspace.today);
       -- With a month a period may end, also where no deal changes.
       perform private.count_stage_times(v_workspace.id);

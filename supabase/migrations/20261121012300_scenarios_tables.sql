@@ -5,10 +5,10 @@ create table public.pipeline_scenarios (
   id uuid primary key default gen_random_uuid(),
   workspace_id uuid not null references public.workspaces (id) on delete cascade,
   name text not null check (char_length(btrim(name)) between 1 and 255),
-  description text,
+  description text check (char_length(description) <= 10000),
   status text not null default 'draft' check (status in ('draft', 'active', 'archived', 'promoted')),
   conversion_rates jsonb not null default '{}' check (jsonb_typeof(conversion_rates) = 'object'),
-  template_key text,
+  template_key text check (char_length(template_key) <= 50),
   confidence_threshold numeric(4, 3) check (confidence_threshold between 0 and 1),
   forecast_months int not null default 12 check (forecast_months between 1 and 60),
   base_scenario_id uuid,
@@ -82,8 +82,6 @@ create index pipeline_scenario_edits_created_by_idx on public.pipeline_scenario_
 
 create trigger touch_record before update on public.pipeline_scenario_edits
   for each row execute function private.touch_record();
-create trigger stamp_record before insert on public.pipeline_scenario_edits
-  for each row when (current_user = 'authenticated') execute function private.stamp_record();
 
 -- Whoever may edit a scenario may edit what it consists of ---------------------------------------------------------------
 
@@ -100,13 +98,17 @@ begin
     execute format('alter table public.%I enable row level security', part.name);
     execute format('alter table public.%I force row level security', part.name);
     execute format('revoke all on table public.%I from public, anon, authenticated, service_role', part.name);
-    execute format('grant select, insert, update, delete on table public.%I to authenticated, service_role', part.name);
+    execute format('grant select, insert, delete on table public.%I to authenticated, service_role', part.name);
     execute format('create policy %I on public.%I for select to authenticated using (workspace_id = any (array(select private.my_workspace_ids())))',
       format('Members of a workspace read the %s of its scenarios', part.noun), part.name);
     execute format('create policy %I on public.%I for insert to authenticated with check (created_by = (select auth.uid()) and (%s))',
       format('Members add %s to their scenarios and admins to all', part.noun), part.name, mine);
-    execute format('create policy %I on public.%I for update to authenticated using (%s) with check (%3$s)',
-      format('Members edit the %s of their scenarios and admins those of all', part.noun), part.name, mine);
+    -- That a deal is in a scenario is true or not: there is nothing in it to change.
+    if part.name = 'pipeline_scenario_edits' then
+      execute format('grant update on table public.%I to authenticated, service_role', part.name);
+      execute format('create policy %I on public.%I for update to authenticated using (%s) with check (%3$s)',
+        format('Members edit the %s of their scenarios and admins those of all', part.noun), part.name, mine);
+    end if;
     execute format('create policy %I on public.%I for delete to authenticated using (%s)',
       format('Members remove %s from their scenarios and admins from all', part.noun), part.name, mine);
   end loop;

@@ -1,162 +1,5 @@
--- Scenarios: what an edit says, checked when it is written, and what counts of it when a scenario is read. All of it runs as
--- the caller, so the policies hold.
-
--- What an edit says ------------------------------------------------------------------------------------------------------
-
-create type private.added_people as (skill_key text, level text, count int, hours_per_week numeric, start_date date, end_date date);
-
-create function private.edit_fields(p_kind text) returns text[]
-language sql immutable parallel safe set search_path = '' as $$
-  select case p_kind
-    when 'shift_start' then '{days}'::text[]
-    when 'shift_close' then '{days}'
-    when 'set_probability' then '{probability}'
-    when 'drop_deal' then '{}'
-    when 'add_deal' then private.deal_fields() || '{stage,resource_demand}'
-    when 'add_people' then '{skill_key,level,count,hours_per_week,start_date,end_date}'
-    when 'set_rates' then '{rates}'
-  end
-$$;
-comment on function private.edit_fields(text) is 'The fields in the payload of an edit; null for a kind that does not exist.';
-
-create function private.whole_number(p_payload jsonb, p_field text, p_least int, p_most int) returns int
-language plpgsql immutable set search_path = '' as $$
-begin
-  if jsonb_typeof(p_payload -> p_field) = 'number' then
-    if (p_payload ->> p_field)::numeric between p_least and p_most and (p_payload ->> p_field)::numeric = trunc((p_payload ->> p_field)::numeric) then
-      return (p_payload ->> p_field)::numeric;
-    end if;
-  end if;
-  raise exception '% is a whole number between % and %.', p_field, p_least, p_most using errcode = 'PC004', hint = 'payload.' || p_field;
-end
-$$;
-
--- The rules of a table for a row that is not written to it.
-create function private.refuse_broken_rules(p_table regclass, p_row anyelement) returns void
-language plpgsql stable set search_path = '' as $$
-declare
-  v_rule record;
-  v_kept boolean;
-begin
-  for v_rule in
-    select c.conname, pg_catalog.pg_get_expr(c.conbin, c.conrelid) as condition from pg_catalog.pg_constraint c
-    where c.conrelid = p_table and c.contype = 'c' order by c.conname
-  loop
-    execute format('select %s from (select ($1).*) given', v_rule.condition) into v_kept using p_row;
-    if not v_kept then
-      perform private.refuse_misfit('23514', (select c.relname from pg_catalog.pg_class c where c.oid = p_table), v_rule.conname, null, null);
-    end if;
-  end loop;
-end
-$$;
-comment on function private.refuse_broken_rules(regclass, anyelement) is 'Refuses a row that the check constraints of its table would refuse, in the same words.';
-
-create function private.added_demand(p_workspace uuid, p_lines jsonb) returns jsonb
-language plpgsql stable set search_path = '' as $$
-declare
-  v_line record;
-  v_deal public.pipeline_projects;
-  v_demand public.pipeline_resource_demands;
-  v_skill text;
-  v_lines jsonb := '[]';
-begin
-  v_deal.workspace_id := p_workspace;
-  for v_line in select * from private.demand_lines(p_lines) loop
-    v_demand := private.populated(private.new_demand(v_deal), v_line.line - 'id', v_line.path);
-    v_skill := private.skill_key(p_workspace, coalesce(v_demand.skill_key, v_demand.skill_category));
-    if v_demand.skill_key is not null and v_skill is null then
-      raise exception 'There is no skill "%".', v_demand.skill_key using errcode = 'PC004', hint = v_line.path || 'skill_key';
-    elsif v_demand.experience_level is not null and private.level_key(v_demand.experience_level) is null then
-      raise exception 'There is no level "%".', v_demand.experience_level using errcode = 'PC004', hint = v_line.path || 'experience_level';
-    elsif coalesce(v_demand.skill_category, v_skill) is null then
-      raise exception 'Line % of resource_demand says no skill.', v_line.place using errcode = 'PC004', hint = v_line.path || 'skill_category';
-    end if;
-    v_demand.skill_key := v_skill;
-    v_demand.skill_category := coalesce(v_demand.skill_category, v_skill);
-    v_demand.experience_level := private.level_key(v_demand.experience_level);
-    v_demand.alternatives := private.alternative_keys(p_workspace, v_demand.alternatives);
-    perform private.refuse_broken_rules('public.pipeline_resource_demands', v_demand);
-    v_lines := v_lines || (jsonb_strip_nulls(to_jsonb(v_demand)) - '{workspace_id,pipeline_project_id}'::text[]);
-  end loop;
-  return v_lines;
-end
-$$;
-
-create function private.read_added_deal(p_workspace uuid, p_payload jsonb) returns jsonb
-language plpgsql stable set search_path = '' as $$
-declare
-  v_deal constant public.pipeline_projects := private.new_deal(p_workspace, p_payload - 'resource_demand');
-begin
-  if v_deal.name is null then
-    raise exception 'name cannot be empty.' using errcode = 'PC004', hint = 'payload.name';
-  end if;
-  perform private.refuse_broken_rules('public.pipeline_projects', v_deal);
-  return (
-    select jsonb_object_agg(d.key, d.value) from jsonb_each(to_jsonb(v_deal)) d
-    where d.value <> 'null' and (p_payload ? d.key or d.key in ('stage_key', 'currency')))
-    || jsonb_build_object('resource_demand', private.added_demand(p_workspace, coalesce(p_payload -> 'resource_demand', '[]')));
-end
-$$;
-
-create function private.read_added_people(p_workspace uuid, p_payload jsonb) returns jsonb
-language plpgsql stable set search_path = '' as $$
-declare
-  v_people private.added_people := private.populated(null::private.added_people, p_payload, 'payload.');
-  v_skill constant text := private.skill_key(p_workspace, v_people.skill_key);
-  v_wrong text;
-begin
-  if v_skill is null then
-    raise exception 'There is no skill "%".', coalesce(v_people.skill_key, '') using errcode = 'PC004', hint = 'payload.skill_key';
-  end if;
-  v_people.count := coalesce(v_people.count, 1);
-  -- A full week is what the workspace's usual calendar says.
-  v_people.hours_per_week := coalesce(v_people.hours_per_week, (
-    select (select sum(h) from unnest(c.hours) h)
-    from public.planning_settings s
-    join public.working_calendars c on c.workspace_id = s.workspace_id and c.id = s.default_calendar_id
-    where s.workspace_id = p_workspace), 40);
-  v_wrong := case
-    when v_people.level is not null and private.level_key(v_people.level) is null then 'level: there are junior, mid, senior, lead and principal.'
-    when v_people.count not between 1 and 1000 then 'count: one person at least, a thousand at most.'
-    when v_people.hours_per_week not between 0.5 and 168 then 'hours_per_week: half an hour at least, 168 at most.'
-    when v_people.start_date is null then 'start_date: the day on which they come.'
-    when v_people.end_date < v_people.start_date then 'end_date: people cannot leave before they come.'
-  end;
-  if v_wrong is not null then
-    raise exception '%', v_wrong using errcode = 'PC004', hint = 'payload.' || split_part(v_wrong, ':', 1);
-  end if;
-  v_people.skill_key := v_skill;
-  v_people.level := private.level_key(v_people.level);
-  return to_jsonb(v_people);
-end
-$$;
-
-create function private.read_edit(p_workspace uuid, p_kind text, p_payload jsonb) returns jsonb
-language plpgsql stable set search_path = '' as $$
-declare
-  v_unknown text;
-begin
-  if private.edit_fields(p_kind) is null then
-    raise exception 'There is no edit of the kind "%".', p_kind using errcode = 'PC004', hint = 'kind';
-  elsif jsonb_typeof(p_payload) is distinct from 'object' then
-    raise exception 'The payload of an edit is an object of fields.' using errcode = 'PC004', hint = 'payload';
-  end if;
-  select min(k) into v_unknown from jsonb_object_keys(p_payload) k where k <> all (private.edit_fields(p_kind));
-  if v_unknown is not null then
-    raise exception 'An edit of the kind % has no field "%".', p_kind, v_unknown using errcode = 'PC004', hint = 'payload.' || v_unknown;
-  end if;
-  return case p_kind
-    when 'shift_start' then jsonb_build_object('days', private.whole_number(p_payload, 'days', -3650, 3650))
-    when 'shift_close' then jsonb_build_object('days', private.whole_number(p_payload, 'days', -3650, 3650))
-    when 'set_probability' then jsonb_build_object('probability', private.whole_number(p_payload, 'probability', 0, 100))
-    when 'drop_deal' then '{}'
-    when 'add_deal' then private.read_added_deal(p_workspace, p_payload)
-    when 'add_people' then private.read_added_people(p_workspace, p_payload)
-    when 'set_rates' then jsonb_build_object('rates', private.stage_rates(p_workspace, p_payload -> 'rates'))
-  end;
-end
-$$;
-comment on function private.read_edit(uuid, text, jsonb) is 'The payload of an edit in the workspace''s own words, with its defaults; PC004 names what does not fit.';
+-- Scenarios: what counts of a scenario's edits when it is read, and how edits are written. All of it runs as the caller, so the
+-- policies hold.
 
 -- What counts of a scenario ----------------------------------------------------------------------------------------------
 
@@ -188,6 +31,22 @@ language sql stable set search_path = '' as $$
   where s.id = private.scenario_of_deals(p_scenario)
 $$;
 comment on function private.scenario_deals(uuid) is 'The deals that a scenario is about: its own, else those of the nearest base that names any; null: all open ones.';
+
+create function private.scenario_settings(p_scenario uuid)
+returns table (conversion_rates jsonb, template_key text, confidence_threshold numeric)
+language sql stable set search_path = '' rows 1 as $$
+  with chain as materialized (
+    select c.depth, s.conversion_rates, s.template_key, s.confidence_threshold
+    from private.scenario_chain(p_scenario) c
+    join public.pipeline_scenarios s on s.id = c.id
+  )
+  select (
+      select coalesce(jsonb_object_agg(r.key, r.value), '{}')
+      from (select distinct on (r.key) r.key, r.value from chain c, jsonb_each(c.conversion_rates) r order by r.key, c.depth) r),
+    (select c.template_key from chain c where c.template_key is not null order by c.depth limit 1),
+    (select c.confidence_threshold from chain c where c.confidence_threshold is not null order by c.depth limit 1)
+$$;
+comment on function private.scenario_settings(uuid) is 'What a scenario has besides edits and deals: its own word, else that of the nearest base that says something.';
 
 create function private.scenario_plan(p_scenario uuid)
 returns table (place int, edit_id uuid, scenario_id uuid, kind text, pipeline_project_id uuid, payload jsonb, skipped text)
@@ -239,8 +98,20 @@ language plpgsql set search_path = '' as $$
 declare
   v_part uuid;
 begin
+  -- A stage's new key, written by the trigger of the stage, is no edit by a person.
+  if tg_op = 'UPDATE' and pg_trigger_depth() > 1 then
+    return new;
+  elsif tg_op = 'UPDATE' and new.scenario_id <> old.scenario_id then
+    raise exception 'An edit stays in its scenario.' using errcode = 'PC004', hint = 'scenario_id';
+  end if;
   -- One after the other, so that two people do not take the same position.
   perform from public.pipeline_scenarios s where s.workspace_id = new.workspace_id and s.id = new.scenario_id for update;
+  -- Whether a promotion has seen it is told by when it came, which is now and not when its transaction began. Jobs and the
+  -- secret key may say later.
+  if tg_op = 'INSERT' then
+    new.created_at := case when current_user = 'authenticated' then clock_timestamp() else greatest(new.created_at, clock_timestamp()) end;
+    new.updated_at := new.created_at;
+  end if;
   if new.position is null then
     select coalesce(max(e.position), 0) + 1 into new.position from public.pipeline_scenario_edits e
     where e.workspace_id = new.workspace_id and e.scenario_id = new.scenario_id;
@@ -282,12 +153,12 @@ create trigger settle_scenario_edit before insert or update of workspace_id, sce
 create function private.keep_closed_scenario() returns trigger
 language plpgsql set search_path = '' as $$
 declare
+  v_scenario constant uuid := case tg_op when 'DELETE' then old.scenario_id else new.scenario_id end;
   v_status text;
 begin
-  select s.status into v_status from public.pipeline_scenarios s
-  where s.id = any (case tg_op when 'INSERT' then array[new.scenario_id] when 'DELETE' then array[old.scenario_id] else array[old.scenario_id, new.scenario_id] end)
-    and s.status in ('archived', 'promoted')
-  limit 1;
+  -- Waits for who promotes it just now. Who may not edit the scenario is refused by the policies.
+  perform from public.pipeline_scenarios s where s.id = v_scenario for no key update;
+  select s.status into v_status from public.pipeline_scenarios s where s.id = v_scenario and s.status in ('archived', 'promoted');
   if v_status is not null then
     raise exception 'This scenario is % and stays as it is.', v_status using errcode = 'PC008',
       hint = case v_status when 'archived' then 'Activate it, or change a copy of it.' else 'Change a copy of it.' end;
@@ -359,12 +230,9 @@ comment on function private.settle_scenario() is 'Rates in the workspace''s own 
 create trigger settle_scenario before insert or update on public.pipeline_scenarios
   for each row execute function private.settle_scenario();
 
-revoke execute on function private.edit_fields(text), private.whole_number(jsonb, text, int, int), private.refuse_broken_rules(regclass, anyelement),
-  private.added_demand(uuid, jsonb), private.read_added_deal(uuid, jsonb), private.read_added_people(uuid, jsonb), private.read_edit(uuid, text, jsonb),
-  private.scenario_parts(uuid), private.scenario_of_deals(uuid), private.scenario_deals(uuid), private.scenario_plan(uuid), private.settle_scenario_edit(), private.keep_closed_scenario(), private.touch_scenarios(),
-  private.settle_scenario()
+revoke execute on function private.scenario_parts(uuid), private.scenario_of_deals(uuid), private.scenario_deals(uuid), private.scenario_settings(uuid),
+  private.scenario_plan(uuid), private.settle_scenario_edit(), private.keep_closed_scenario(), private.touch_scenarios(), private.settle_scenario()
   from public, anon, authenticated, service_role;
-grant execute on function private.edit_fields(text), private.whole_number(jsonb, text, int, int), private.refuse_broken_rules(regclass, anyelement),
-  private.added_demand(uuid, jsonb), private.read_added_deal(uuid, jsonb), private.read_added_people(uuid, jsonb), private.read_edit(uuid, text, jsonb),
-  private.scenario_parts(uuid), private.scenario_of_deals(uuid), private.scenario_deals(uuid), private.scenario_plan(uuid)
+grant execute on function private.scenario_parts(uuid), private.scenario_of_deals(uuid), private.scenario_deals(uuid), private.scenario_settings(uuid),
+  private.scenario_plan(uuid)
   to authenticated, service_role;

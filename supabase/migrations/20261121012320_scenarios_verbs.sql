@@ -28,6 +28,10 @@ declare
   v_column text;
 begin
   perform private.require_role(create_scenario_from_pipeline.workspace_id, 'member');
+  if cardinality(pipeline_project_ids) > 5000 then
+    raise exception 'A scenario is begun with 5,000 deals at most, not %. Name none for all open ones.', cardinality(pipeline_project_ids)
+      using errcode = 'PC004', hint = 'pipeline_project_ids';
+  end if;
   select coalesce(i.id::text, 'null') into v_strange
   from unnest(pipeline_project_ids) i (id)
   where not exists (
@@ -50,6 +54,10 @@ exception
     raise exception 'There is a scenario "%" already.', create_scenario_from_pipeline.name using errcode = 'PC008', hint = 'name';
   when integrity_constraint_violation then
     get stacked diagnostics v_table = table_name, v_constraint = constraint_name, v_column = column_name;
+    -- What has a sentence of its own keeps it.
+    if v_constraint = '' and v_column = '' then
+      raise;
+    end if;
     perform private.refuse_misfit(sqlstate, v_table, v_constraint, v_column, sqlerrm);
 end
 $$;
@@ -71,18 +79,18 @@ begin
   end if;
   perform private.require_role(v_source.workspace_id, 'member');
   insert into public.pipeline_scenarios (workspace_id, name, description, conversion_rates, template_key, confidence_threshold, forecast_months, seed, base_scenario_id)
-  values (v_source.workspace_id, copy_scenario.name, v_source.description, case when follow then '{}' else v_source.conversion_rates end,
-    case when not follow then v_source.template_key end, case when not follow then v_source.confidence_threshold end,
-    v_source.forecast_months, v_source.seed, case when follow then v_source.id else v_source.base_scenario_id end)
+  select v_source.workspace_id, copy_scenario.name, v_source.description, case when follow then '{}' else s.conversion_rates end,
+    case when not follow then s.template_key end, case when not follow then s.confidence_threshold end,
+    v_source.forecast_months, v_source.seed, case when follow then v_source.id end
+  from private.scenario_settings(v_source.id) s
   returning * into v_copy;
   if not follow then
     insert into public.pipeline_scenario_projects (workspace_id, scenario_id, pipeline_project_id)
-    select p.workspace_id, v_copy.id, p.pipeline_project_id from public.pipeline_scenario_projects p
-    where p.workspace_id = v_source.workspace_id and p.scenario_id = v_source.id;
+    select v_copy.workspace_id, v_copy.id, d from unnest(private.scenario_deals(v_source.id)) d;
     insert into public.pipeline_scenario_edits (workspace_id, scenario_id, position, kind, pipeline_project_id, payload)
     select v_copy.workspace_id, v_copy.id, row_number() over (order by e.place), e.kind, e.pipeline_project_id, e.payload
     from private.scenario_plan(v_source.id) e
-    where e.scenario_id = v_source.id and e.skipped is null
+    where e.skipped is null
     order by e.place;
   end if;
   select * into v_copy from public.pipeline_scenarios s where s.id = v_copy.id;
@@ -92,11 +100,15 @@ exception
     raise exception 'There is a scenario "%" already.', copy_scenario.name using errcode = 'PC008', hint = 'name';
   when integrity_constraint_violation then
     get stacked diagnostics v_table = table_name, v_constraint = constraint_name, v_column = column_name;
+    -- What has a sentence of its own keeps it.
+    if v_constraint = '' and v_column = '' then
+      raise;
+    end if;
     perform private.refuse_misfit(sqlstate, v_table, v_constraint, v_column, sqlerrm);
 end
 $$;
 comment on function public.copy_scenario(uuid, text, boolean) is
-  'A scenario of one''s own with what counts of another. With follow it varies that one instead: it sees later edits of it too, and its own come after them.';
+  'A scenario of one''s own with all that counts of another, also of its bases. With follow it varies that one instead: it sees later edits of it too, and its own come after them.';
 
 create function public.add_scenario_edit(scenario_id uuid, kind text, pipeline_project_id uuid default null, payload jsonb default '{}')
 returns public.pipeline_scenario_edits
@@ -190,7 +202,7 @@ language sql stable set search_path = '' rows 50 as $$
 $$;
 
 -- The edits of each deal taken together, so that it is written once.
-create function private.write_promotion(p_workspace uuid, p_scenario uuid) returns void
+create function private.write_promotion(p_workspace uuid, p_edits jsonb) returns void
 language sql set search_path = '' as $$
   with wanted as (
     select e.pipeline_project_id as id,
@@ -198,8 +210,8 @@ language sql set search_path = '' as $$
       coalesce(sum((e.payload ->> 'days')::int) filter (where e.kind = 'shift_close'), 0)::int as close_days,
       (array_agg((e.payload ->> 'probability')::int order by e.place desc) filter (where e.kind = 'set_probability'))[1] as probability,
       bool_or(e.kind = 'drop_deal') as dropped
-    from private.promotion_plan(p_scenario) e
-    where e.skipped is null and e.pipeline_project_id is not null
+    from jsonb_to_recordset(p_edits) e (place int, kind text, pipeline_project_id uuid, payload jsonb, reason text)
+    where e.reason is null and e.pipeline_project_id is not null
     group by e.pipeline_project_id
   ), moved as (
     update public.pipeline_resource_demands d
@@ -224,6 +236,9 @@ declare
   v_edits jsonb;
   v_created uuid;
   v_added record;
+  v_table text;
+  v_constraint text;
+  v_column text;
 begin
   perform private.require_role(v_scenario.workspace_id, 'admin');
   if v_scenario.status in ('promoted', 'archived') then
@@ -232,11 +247,16 @@ begin
   elsif v_scenario.updated_at <> expected_updated_at then
     raise exception 'Somebody else changed this scenario meanwhile.' using errcode = 'PC008', hint = 'Look at its edits again.';
   end if;
-  -- Read before anything is written: what is promoted changes what the plan would say.
-  select coalesce(jsonb_agg(jsonb_build_object('edit_id', e.edit_id, 'kind', e.kind, 'pipeline_project_id', e.pipeline_project_id,
+  -- Nobody edits a base or a deal between the plan and its writing: what another has just won or lost is seen as such.
+  perform from public.pipeline_scenarios s join private.scenario_chain(v_scenario.id) c on c.id = s.id order by c.depth for share of s;
+  perform from public.pipeline_projects p
+  where p.workspace_id = v_scenario.workspace_id
+    and p.id in (select e.pipeline_project_id from private.scenario_plan(v_scenario.id) e)
+  order by p.id for update;
+  select coalesce(jsonb_agg(jsonb_build_object('place', e.place, 'edit_id', e.edit_id, 'kind', e.kind, 'pipeline_project_id', e.pipeline_project_id,
     'payload', e.payload, 'reason', e.skipped) order by e.place), '[]') into v_edits
   from private.promotion_plan(v_scenario.id) e;
-  perform private.write_promotion(v_scenario.workspace_id, v_scenario.id);
+  perform private.write_promotion(v_scenario.workspace_id, v_edits);
   for v_added in
     select a.place, a.edit -> 'payload' as payload from jsonb_array_elements(v_edits) with ordinality a (edit, place)
     where a.edit ->> 'kind' = 'add_deal' and a.edit ->> 'reason' is null
@@ -245,24 +265,31 @@ begin
     v_edits := jsonb_set(v_edits, array[(v_added.place - 1)::text, 'pipeline_project_id'], to_jsonb(v_created));
   end loop;
   perform set_config('pipeline_crm.promoting', v_scenario.id::text, true);
-  update public.pipeline_scenarios s set status = 'promoted', promoted_at = now(), promoted_by = private.actor_id() where s.id = v_scenario.id;
+  update public.pipeline_scenarios s set status = 'promoted', promoted_at = clock_timestamp(), promoted_by = private.actor_id() where s.id = v_scenario.id;
   perform set_config('pipeline_crm.promoting', '', true);
   return jsonb_build_object(
-    'applied', (select coalesce(jsonb_agg(e.edit - '{payload,reason}'::text[] order by e.place), '[]')
+    'applied', (select coalesce(jsonb_agg(e.edit - '{place,payload,reason}'::text[] order by e.place), '[]')
       from jsonb_array_elements(v_edits) with ordinality e (edit, place) where e.edit ->> 'reason' is null),
-    'skipped', (select coalesce(jsonb_agg(e.edit - 'payload' order by e.place), '[]')
+    'skipped', (select coalesce(jsonb_agg(e.edit - '{place,payload}'::text[] order by e.place), '[]')
       from jsonb_array_elements(v_edits) with ordinality e (edit, place) where e.edit ->> 'reason' is not null));
+exception when integrity_constraint_violation then
+  get stacked diagnostics v_table = table_name, v_constraint = constraint_name, v_column = column_name;
+  -- What has a sentence of its own keeps it.
+  if v_constraint = '' and v_column = '' then
+    raise;
+  end if;
+  perform private.refuse_misfit(sqlstate, v_table, v_constraint, v_column, sqlerrm);
 end
 $$;
 comment on function public.promote_scenario(uuid, timestamptz) is
   'Writes a scenario to its deals, once, all or nothing (admins): days and probabilities are changed, dropped deals go on hold, added ones are created. What cannot be written is listed as skipped, with the reason.';
 
-revoke execute on function private.scenario_to_edit(uuid), private.set_scenario_status(uuid, text), private.promotion_plan(uuid), private.write_promotion(uuid, uuid),
+revoke execute on function private.scenario_to_edit(uuid), private.set_scenario_status(uuid, text), private.promotion_plan(uuid), private.write_promotion(uuid, jsonb),
   public.create_scenario_from_pipeline(uuid, text, uuid[], jsonb, text), public.copy_scenario(uuid, text, boolean),
   public.add_scenario_edit(uuid, text, uuid, jsonb), public.remove_scenario_edit(uuid), public.scenario_plan(uuid), public.activate_scenario(uuid),
   public.archive_scenario(uuid), public.promote_scenario(uuid, timestamptz)
   from public, anon, authenticated, service_role;
-grant execute on function private.scenario_to_edit(uuid), private.set_scenario_status(uuid, text), private.promotion_plan(uuid), private.write_promotion(uuid, uuid),
+grant execute on function private.scenario_to_edit(uuid), private.set_scenario_status(uuid, text), private.promotion_plan(uuid), private.write_promotion(uuid, jsonb),
   public.create_scenario_from_pipeline(uuid, text, uuid[], jsonb, text), public.copy_scenario(uuid, text, boolean),
   public.add_scenario_edit(uuid, text, uuid, jsonb), public.remove_scenario_edit(uuid), public.scenario_plan(uuid), public.activate_scenario(uuid),
   public.archive_scenario(uuid), public.promote_scenario(uuid, timestamptz)

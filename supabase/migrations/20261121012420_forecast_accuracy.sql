@@ -1,4 +1,4 @@
--- Forecast: what was predicted on which day, beside what came. And the jobs that have forecasts and scores worked out.
+-- Forecast: what was predicted on which day, beside what came.
 
 create table public.pipeline_forecast_points (
   workspace_id uuid not null references public.workspaces (id) on delete cascade,
@@ -65,91 +65,10 @@ from public.pipeline_forecast_points p
 left join actual a on a.workspace_id = p.workspace_id and a.month = p.period_start and a.currency = p.currency
 -- A month in which nothing was won has no row.
 cross join lateral (select case when a.workspace_id is null then 0 else round(a.won_value, 2) end as actual) x
-where p.grain = 'month' and (p.period_start + interval '1 month')::date <= (now() at time zone 'UTC')::date;
+where p.grain = 'month' and (p.period_start + interval '1 month')::date <= private.workspace_today(p.workspace_id);
 comment on view public.forecast_accuracy is 'Each daily forecast of a month that is over, beside what was won in it. inside: between P10 and P90, which should be true for 8 of 10.';
 
 revoke all on public.forecast_accuracy from public, anon, authenticated, service_role;
 grant select on public.forecast_accuracy to authenticated, service_role;
 
--- The daily forecast -----------------------------------------------------------------------------------------------------
--- The first sweep after a workspace's day has begun asks for it, and again an hour later where it failed.
-
-create function private.forecast_daily_due(p_now timestamptz, p_most int) returns setof uuid
-language sql
-stable
-set search_path = ''
-as $$
-  select w.id
-  from public.workspaces w
-  left join private.forecast_workspaces f on f.workspace_id = w.id
-  where w.deleted_at is null and coalesce(f.daily_called_at < p_now - interval '1 hour', true)
-    -- Cheap first: nowhere is it a later day than fourteen hours ahead.
-    and coalesce(f.daily_on < ((p_now + interval '14 hours') at time zone 'UTC')::date, true)
-    and coalesce(f.daily_on < private.workspace_today(w.id), true)
-    and exists (
-      select from public.pipeline_projects p
-      join public.pipeline_stages s on s.workspace_id = p.workspace_id and s.key = p.stage_key and s.kind = 'open'
-      where p.workspace_id = w.id and p.deleted_at is null)
-  order by f.daily_called_at nulls first, w.id
-  limit p_most
-$$;
-
--- Each minute: forecasts that nobody works on, and scores of availability that are old. Every ten: daily forecasts.
-create function private.forecast_sweep(p_now timestamptz default clock_timestamp()) returns jsonb
-language plpgsql
-set search_path = ''
-as $$
-declare
-  v_marked constant bigint := private.mark_availability();
-  v_runs constant int := private.forecast_fill_places(p_now);
-  v_scored int;
-begin
-  with due as materialized (
-    select a.workspace_id
-    from public.pipeline_availability a
-    join public.workspaces w on w.id = a.workspace_id and w.deleted_at is null
-    join public.pipeline_projects p on p.workspace_id = a.workspace_id and p.id = a.pipeline_project_id and p.deleted_at is null
-    left join private.forecast_workspaces f on f.workspace_id = a.workspace_id
-    where a.stale and coalesce(f.availability_called_at < p_now - interval '50 seconds', true)
-    group by a.workspace_id
-    order by min(f.availability_called_at) nulls first, a.workspace_id
-    limit 20
-  ),
-  called as (
-    insert into private.forecast_workspaces (workspace_id, availability_called_at)
-    select d.workspace_id, p_now from due d
-    on conflict (workspace_id) do update set availability_called_at = excluded.availability_called_at
-  )
-  select count(*) into v_scored
-  from (select private.call_function('pipeline-forecast/work', jsonb_build_object('availability', d.workspace_id)) from due d offset 0) c;
-  return jsonb_build_object('marked', v_marked, 'runs', v_runs, 'availability', v_scored);
-end
-$$;
-
-create function private.forecast_daily(p_now timestamptz default clock_timestamp()) returns int
-language plpgsql
-set search_path = ''
-as $$
-declare
-  v_called int;
-begin
-  with due as materialized (
-    select d.id from private.forecast_daily_due(p_now, 100) d (id)
-  ),
-  called as (
-    insert into private.forecast_workspaces (workspace_id, daily_called_at)
-    select d.id, p_now from due d
-    on conflict (workspace_id) do update set daily_called_at = excluded.daily_called_at
-  )
-  select count(*) into v_called
-  from (select private.call_function('pipeline-forecast/work', jsonb_build_object('daily', d.id)) from due d offset 0) c;
-  return v_called;
-end
-$$;
-
-revoke execute on function private.forecast_keep_points(uuid), private.forecast_daily_due(timestamptz, int), private.forecast_sweep(timestamptz),
-  private.forecast_daily(timestamptz)
-  from public, anon, authenticated, service_role;
-
-select cron.schedule('forecast-sweep', '* * * * *', 'select private.forecast_sweep()');
-select cron.schedule('forecast-daily', '*/10 * * * *', 'select private.forecast_daily()');
+revoke execute on function private.forecast_keep_points(uuid) from public, anon, authenticated, service_role;

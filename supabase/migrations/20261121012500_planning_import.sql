@@ -16,17 +16,32 @@ comment on function private.import_error(text, text, boolean) is 'A list with th
 -- What a name in a file stands for ------------------------------------------------------------------------------------------
 -- Each is found by what identifies it best; matches counts how many there are, since names may be shared.
 
-create function private.import_employees_named(p_workspace uuid, p_names text[])
+create function private.import_named(p_workspace uuid, p_kind text, p_names text[])
 returns table (name text, id uuid, matches bigint)
 language sql stable set search_path = '' set enable_nestloop = off set jit = off as $$
-  with wanted as (select distinct n.name from unnest(p_names) n (name) where n.name is not null),
-  people as (select e.id, e.name, e.email, e.external_id from public.employees e where e.workspace_id = p_workspace and e.deleted_at is null),
+  with things as (
+    select e.id, e.external_id as first, e.email as second, e.name from public.employees e
+    where p_kind = 'employee' and e.workspace_id = p_workspace and e.deleted_at is null
+    union all
+    select p.id, p.id::text, null, p.name from public.crm_projects p
+    where p_kind = 'project' and p.workspace_id = p_workspace and p.deleted_at is null
+    union all
+    select d.id, d.id::text, d.crm_id, d.name from public.pipeline_projects d
+    where p_kind = 'deal' and d.workspace_id = p_workspace and d.deleted_at is null
+  ),
+  -- Our ids and addresses are lower case, what others number is as they write it.
+  wanted as (
+    select distinct n.name, case p_kind when 'employee' then n.name else lower(n.name) end as first,
+      case p_kind when 'employee' then lower(n.name) else n.name end as second
+    from unnest(p_names) n (name)
+    where n.name is not null
+  ),
   found as (
-    select w.name, e.id, 1 as rank from wanted w join people e on e.external_id = w.name
+    select w.name, t.id, 1 as rank from wanted w join things t on t.first = w.first
     union all
-    select w.name, e.id, 2 from wanted w join people e on e.email = lower(w.name)
+    select w.name, t.id, 2 from wanted w join things t on t.second = w.second
     union all
-    select w.name, e.id, 3 from wanted w join people e on lower(btrim(e.name)) = lower(w.name)
+    select w.name, t.id, 3 from wanted w join things t on lower(btrim(t.name)) = lower(w.name)
   ),
   best as (select f.*, min(f.rank) over (partition by f.name) as best from found f)
   select w.name, (array_agg(b.id))[1], count(b.id)
@@ -34,7 +49,8 @@ language sql stable set search_path = '' set enable_nestloop = off set jit = off
   left join best b on b.name = w.name and b.rank = b.best
   group by w.name
 $$;
-comment on function private.import_employees_named(uuid, text[]) is 'People by external id, else e-mail, else name.';
+comment on function private.import_named(uuid, text, text[]) is
+  'People by external id, else e-mail, else name; projects and deals by id, else by id in the CRM, else by name.';
 
 create function private.import_skills_named(p_workspace uuid, p_names text[]) returns table (name text, key text)
 language sql stable set search_path = '' as $$
@@ -42,32 +58,6 @@ language sql stable set search_path = '' as $$
   from (select distinct n.name from unnest(p_names) n (name) where n.name is not null) w
 $$;
 comment on function private.import_skills_named(uuid, text[]) is 'Skills by key, alias or label in any spelling.';
-
-create function private.import_work_named(p_workspace uuid, p_kind text, p_names text[])
-returns table (name text, id uuid, matches bigint)
-language sql stable set search_path = '' set enable_nestloop = off set jit = off as $$
-  with wanted as (select distinct n.name from unnest(p_names) n (name) where n.name is not null),
-  work as (
-    select p.id, p.name, null::text as crm_id from public.crm_projects p
-    where p_kind = 'project' and p.workspace_id = p_workspace and p.deleted_at is null
-    union all
-    select d.id, d.name, d.crm_id from public.pipeline_projects d
-    where p_kind = 'deal' and d.workspace_id = p_workspace and d.deleted_at is null
-  ),
-  found as (
-    select w.name, k.id, 1 as rank from wanted w join work k on k.id::text = lower(w.name)
-    union all
-    select w.name, k.id, 2 from wanted w join work k on k.crm_id = w.name
-    union all
-    select w.name, k.id, 3 from wanted w join work k on lower(btrim(k.name)) = lower(w.name)
-  ),
-  best as (select f.*, min(f.rank) over (partition by f.name) as best from found f)
-  select w.name, (array_agg(b.id))[1], count(b.id)
-  from wanted w
-  left join best b on b.name = w.name and b.rank = b.best
-  group by w.name
-$$;
-comment on function private.import_work_named(uuid, text, text[]) is 'Projects or deals by id, else by id in the CRM, else by name.';
 
 create function private.import_names(p_rows jsonb, p_column text) returns text[]
 language sql immutable set search_path = '' as $$
@@ -124,6 +114,8 @@ language sql stable set search_path = '' set enable_nestloop = off set jit = off
         and (r.email is null or r.first_email = r.line))
     || private.import_error('email', 'Another person has this address.',
       (r.by_id <> r.by_email) or (r.by_id is null and r.external_id is not null and r.other_id <> r.external_id))
+    || private.import_error('email', format('This person was deleted, and %s has the address %s now. Give another, or an empty cell.', o.name, e.email),
+      o.id is not null)
     || private.import_error('team', format('There is no team "%s".', r.team), r.team is not null and r.team_id is null)
     || private.import_error('calendar', format('There is no calendar "%s".', r.calendar), r.calendar is not null and r.calendar_id is null)
     || private.import_error('employed_to', 'Employment cannot end before it begins.',
@@ -131,6 +123,9 @@ language sql stable set search_path = '' set enable_nestloop = off set jit = off
         < coalesce((r.wanted ->> 'employed_from')::date, e.employed_from, current_date))
   from resolved r
   left join public.employees e on e.id = r.target
+  -- Whoever comes back with the address that they had.
+  left join public.employees o on o.workspace_id = p_workspace and o.email = e.email and o.deleted_at is null
+    and e.deleted_at is not null and not r.cells ? 'email'
 $$;
 comment on function private.import_plan_employees(uuid, jsonb) is 'People by external id, else e-mail. Whoever is in neither is new.';
 
@@ -143,7 +138,7 @@ language sql stable set search_path = '' set enable_nestloop = off set jit = off
   known as (
     select g.*, e.id as employee_id, e.matches, s.key as skill_key
     from given g
-    left join private.import_employees_named(p_workspace, private.import_names(p_rows, 'employee')) e on e.name = g.employee
+    left join private.import_named(p_workspace, 'employee', private.import_names(p_rows, 'employee')) e on e.name = g.employee
     left join private.import_skills_named(p_workspace, private.import_names(p_rows, 'skill')) s on s.name = g.skill
   ),
   -- Not primary says nothing: it is the word on another skill that takes the mark away.
@@ -174,9 +169,9 @@ language sql stable set search_path = '' set enable_nestloop = off set jit = off
   known as (
     select g.*, e.id as employee_id, e.matches as people, p.id as project_id, p.matches as projects, d.id as deal_id, d.matches as deals
     from given g
-    left join private.import_employees_named(p_workspace, private.import_names(p_rows, 'employee')) e on e.name = g.employee
-    left join private.import_work_named(p_workspace, 'project', private.import_names(p_rows, 'project')) p on p.name = g.project
-    left join private.import_work_named(p_workspace, 'deal', private.import_names(p_rows, 'deal')) d on d.name = g.deal
+    left join private.import_named(p_workspace, 'employee', private.import_names(p_rows, 'employee')) e on e.name = g.employee
+    left join private.import_named(p_workspace, 'project', private.import_names(p_rows, 'project')) p on p.name = g.project
+    left join private.import_named(p_workspace, 'deal', private.import_names(p_rows, 'deal')) d on d.name = g.deal
   ),
   resolved as (
     select k.*, k.cells - 'employee' - 'project' - 'deal'
@@ -321,8 +316,8 @@ $$;
 comment on function private.import_people(uuid, uuid, text, jsonb, boolean, boolean) is
   'For the function pipeline-forecast: [{line, cells}] of a file checked against the workspace and, if asked, written; with p_skip the good lines are written although others are wrong.';
 
-revoke execute on function private.import_error(text, text, boolean), private.import_employees_named(uuid, text[]),
-  private.import_skills_named(uuid, text[]), private.import_work_named(uuid, text, text[]), private.import_names(jsonb, text),
+revoke execute on function private.import_error(text, text, boolean), private.import_named(uuid, text, text[]),
+  private.import_skills_named(uuid, text[]), private.import_names(jsonb, text),
   private.import_unknown(text, text, text, bigint, text), private.import_twice(text, int, int), private.import_plan_employees(uuid, jsonb),
   private.import_plan_skills(uuid, jsonb), private.import_plan_allocations(uuid, jsonb),
   private.import_write_employees(uuid, private.import_line[]), private.import_write_skills(uuid, private.import_line[]),

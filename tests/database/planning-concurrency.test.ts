@@ -100,4 +100,150 @@ describe("two people at once", () => {
       select expected_close_date::text as day from public.pipeline_projects where id = ${id}`;
     expect(now?.day).toBe("2027-01-11");
   });
+
+  interface Promoted {
+    said: { applied: { kind: string }[]; skipped: { kind: string; reason: string }[] };
+  }
+  async function scenarioOn(name: string, dealId: string, kind: string, payload: postgres.JSONValue = {}) {
+    const [made] = await reader<{ id: string }[]>`
+      insert into public.pipeline_scenarios (workspace_id, name, created_by)
+      values (${workspaceId}, ${name}, ${personId}) returning id`;
+    const id = made?.id ?? "";
+    await reader`
+      insert into public.pipeline_scenario_edits (workspace_id, scenario_id, kind, pipeline_project_id, payload)
+      values (${workspaceId}, ${id}, ${kind}, ${dealId}, ${reader.json(payload)})`;
+    return id;
+  }
+
+  test("win a deal and promote a scenario that drops it: the deal stays won, and the answer says why", async () => {
+    const id = await deal("just won");
+    const scenario = await scenarioOn("Drops it", id, "drop_deal");
+    let answer: Promoted | undefined;
+    await together(async (sql, who) => {
+      if (who === "one") await sql`select public.move_deal_stage(${id}, 'won')`;
+      else [answer] = await sql<Promoted[]>`select public.promote_scenario(${scenario}) as said`;
+    });
+    expect(answer?.said).toMatchObject({ applied: [], skipped: [{ kind: "drop_deal", reason: "deal_won" }] });
+    const [now] = await reader`select stage_key from public.pipeline_projects where id = ${id}`;
+    expect(now?.stage_key).toBe("won");
+  });
+
+  test("edit the base of a scenario and promote that: the edit is promoted too, and not only called so", async () => {
+    const id = await deal("late edit");
+    await reader`update public.pipeline_projects set expected_close_date = '2027-01-01' where id = ${id}`;
+    const base = await scenarioOn("Base", id, "shift_close", { days: 1 });
+    const variant = await scenarioOn("Variant", id, "shift_close", { days: 10 });
+    await reader`update public.pipeline_scenarios set base_scenario_id = ${base} where id = ${variant}`;
+    let answer: Promoted | undefined;
+    await together(async (sql, who) => {
+      if (who === "one") await sql`select public.add_scenario_edit(${base}, 'shift_close', ${id}, '{"days": 100}')`;
+      else [answer] = await sql<Promoted[]>`select public.promote_scenario(${variant}) as said`;
+    });
+    expect(answer?.said.applied).toHaveLength(3);
+    const [now] = await reader<{ day: string }[]>`
+      select expected_close_date::text as day from public.pipeline_projects where id = ${id}`;
+    // 1 January and 111 days.
+    expect(now?.day).toBe("2027-04-22");
+  });
+
+  test("promote a scenario and edit its base: the edit comes after, and still counts", async () => {
+    const id = await deal("later edit");
+    await reader`update public.pipeline_projects set expected_close_date = '2027-01-01' where id = ${id}`;
+    const base = await scenarioOn("Base of another", id, "shift_close", { days: 1 });
+    const variant = await scenarioOn("Another", id, "shift_close", { days: 10 });
+    await reader`update public.pipeline_scenarios set base_scenario_id = ${base} where id = ${variant}`;
+    await together((sql, who) =>
+      who === "one"
+        ? sql`select public.promote_scenario(${variant})`
+        : sql`select public.add_scenario_edit(${base}, 'shift_close', ${id}, '{"days": 100}')`,
+    );
+    const plan = await reader<{ payload: { days: number }; skipped: string | null }[]>`
+      select payload, skipped from private.scenario_plan(${variant}) order by place`;
+    expect(plan.map(({ payload, skipped }) => [payload.days, skipped])).toEqual([
+      [1, "already_promoted"],
+      [100, null],
+      [10, "already_promoted"],
+    ]);
+  });
+});
+
+describe("two people at one person's skills and days", () => {
+  const primaries = async (employee: string) =>
+    (
+      await reader<{ skill_key: string }[]>`
+        select skill_key from public.employee_skills where employee_id = ${employee} and is_primary`
+    ).map(({ skill_key }) => skill_key);
+
+  async function hire(...skills: string[]): Promise<string> {
+    await reader`
+      insert into public.skills (workspace_id, key, label)
+      select ${workspaceId}, k, k from unnest('{wood,stone,steel}'::text[]) k on conflict do nothing`;
+    const [made] = await reader<{ id: string }[]>`
+      insert into public.employees (workspace_id, name, employed_from) values (${workspaceId}, 'Ann', '2020-01-01') returning id`;
+    for (const skill of skills)
+      await reader`
+        insert into public.employee_skills (workspace_id, employee_id, skill_key) values (${workspaceId}, ${made?.id ?? ""}, ${skill})`;
+    return made?.id ?? "";
+  }
+
+  test("each add the first one: one of them is the primary skill", async () => {
+    const ann = await hire();
+    const skill = { one: "wood", two: "stone" };
+    await together(
+      (sql, who) =>
+        sql`insert into public.employee_skills (workspace_id, employee_id, skill_key) values (${workspaceId}, ${ann}, ${skill[who]})`,
+    );
+    expect(await primaries(ann)).toEqual(["wood"]);
+  });
+
+  test("each make another one primary: the second stays it", async () => {
+    const ann = await hire("wood", "stone", "steel");
+    const skill = { one: "stone", two: "steel" };
+    await together(
+      (sql, who) =>
+        sql`update public.employee_skills set is_primary = true where employee_id = ${ann} and skill_key = ${skill[who]}`,
+    );
+    expect(await primaries(ann)).toEqual(["steel"]);
+  });
+
+  test("one deletes the primary one and the other the next: the third takes its place", async () => {
+    const ann = await hire("wood", "steel", "stone");
+    const skill = { one: "steel", two: "wood" };
+    await together(
+      (sql, who) => sql`delete from public.employee_skills where employee_id = ${ann} and skill_key = ${skill[who]}`,
+    );
+    expect(await primaries(ann)).toEqual(["stone"]);
+  });
+
+  test("enter the same days off: they count once", async () => {
+    const ann = await hire("wood");
+    const twice = together(
+      (sql) => sql`
+        insert into public.employee_time_off (workspace_id, employee_id, start_date, end_date)
+        values (${workspaceId}, ${ann}, '2027-03-01', '2027-03-03')`,
+    );
+    await expect(twice).rejects.toMatchObject({ code: "23P01" });
+    const [days] = await reader`select count(*)::int as n from public.employee_time_off where employee_id = ${ann}`;
+    expect(days?.n).toBe(1);
+  });
+
+  test("a question while a calendar is being changed gets all of it from before, and the next one from after", async () => {
+    const ann = await hire("wood");
+    const hours = async () => {
+      const rows = await reader.begin(async (sql) => {
+        await asPerson(sql);
+        return sql<{ capacity: number }[]>`
+          select capacity::float8 from public.capacity_weeks(${workspaceId}, '2027-03-01', 3, 'person') where key = ${ann} order by week`;
+      });
+      return rows.map(({ capacity }) => capacity);
+    };
+    await first.begin(async (sql) => {
+      await sql`update public.working_calendars set hours = '{4,4,4,4,4,0,0}' where workspace_id = ${workspaceId}`;
+      await sql`
+        insert into public.calendar_holidays (workspace_id, calendar_id, day)
+        select c.workspace_id, c.id, '2027-03-08' from public.working_calendars c where c.workspace_id = ${workspaceId}`;
+      expect(await hours()).toEqual([40, 40, 40]);
+    });
+    expect(await hours()).toEqual([20, 16, 20]);
+  });
 });

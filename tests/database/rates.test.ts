@@ -19,8 +19,8 @@ describe("learned rates in SQL", () => {
   afterAll(() => sql.end());
 
   test("know the Beta distribution as the functions do, at 60 points from the middle to the tails", async () => {
-    const shape = fc.double({ min: -1, max: 4, noNaN: true }).map((power) => 10 ** power);
-    const points = fc.sample(fc.tuple(fc.double({ min: 0.001, max: 0.999, noNaN: true }), shape, shape), {
+    const shape = fc.double({ min: -3, max: 6, noNaN: true }).map((power) => 10 ** power);
+    const points = fc.sample(fc.tuple(fc.double({ min: 0.000001, max: 0.999999, noNaN: true }), shape, shape), {
       seed: SEED,
       numRuns: 60,
     });

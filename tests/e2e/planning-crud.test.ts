@@ -298,12 +298,12 @@ describe("planning deals through supabase-js", () => {
       "unknown field": ["PC004", "colour"],
       "no day": ["PC004", "estimated_start_date"],
       "negative duration": ["23514", "estimated_duration"],
-      "end before start": ["23514", "start_date, end_date"],
-      "rate NaN": ["23514", "hourly_rate"],
-      "nobody asked for": ["23514", "required_count"],
-      "120 % of a person": ["23514", "allocation_percentage"],
-      "unknown skill asked for": ["PC004", "skill_key"],
-      "unknown alternative": ["PC004", "alternatives"],
+      "end before start": ["23514", "resource_demand.1.start_date, resource_demand.1.end_date"],
+      "rate NaN": ["23514", "resource_demand.1.hourly_rate"],
+      "nobody asked for": ["23514", "resource_demand.1.required_count"],
+      "120 % of a person": ["23514", "resource_demand.1.allocation_percentage"],
+      "unknown skill asked for": ["PC004", "resource_demand.1.skill_key"],
+      "unknown alternative": ["PC004", "resource_demand.1.alternatives"],
       "unknown field of a line": ["PC004", "resource_demand.1.colour"],
     });
     expect(await deals()).toBe(before);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { refreshAnalytics } from "../../scripts/demo/planning/numbers.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Answer, addDeals, askForecast } from "../support/forecast.ts";
 import { newWorld, openSql, type World } from "../support/world.ts";
@@ -69,7 +70,14 @@ describe("the forecast of a few deals", () => {
     expect(answer.body.undated).toEqual({ deals: 1, value: 0, not_drawn: 1 });
     expect(answer.body.overdue).toEqual({ deals: 1, value: 1_000 });
     expect(answer.body.unvalued).toBe(1);
-    expect(answer.body.drivers[0]).toMatchObject({ pipeline_project_id: ids[0], name: "Likely" });
+    // With it 20,000 + 100,000 + 50,000, which comes with it more often than not; without it 100,000 less.
+    expect(answer.body.drivers).toContainEqual({
+      pipeline_project_id: ids[0],
+      name: "Likely",
+      won_p50: 170_000,
+      lost_p50: 70_000,
+      swing: 100_000,
+    });
     expect(answer.body.rates).toContainEqual({
       stage: "proposal",
       rate: 0.6,
@@ -130,6 +138,75 @@ describe("the forecast of a few deals", () => {
     expect(named.body.total.best).toBe(50_000);
     const rates = await forecast(world, { conversion_rates: { Proposal: 0.2 } });
     expect(period(rates, "2026-12")?.weighted).toBe(20_000);
+  });
+});
+
+describe("deals that nobody has dated", () => {
+  /** Deals that were all opened on 1 August, so of one age on 1 September, the only first of a month on which they were open. */
+  async function past(world: World, ends: { stage_key: "won" | "lost"; day: string; deals: number }[]): Promise<void> {
+    const ids = await addDeals(
+      world,
+      ends.flatMap(({ stage_key, day, deals }) =>
+        Array.from({ length: deals }, (_, n) => ({ name: `${day} ${n}`, stage_key, actual_close_date: day })),
+      ),
+    );
+    await sql`
+      update pipeline_stage_history set from_stage = 'lead', changed_at = p.actual_close_date + interval '12 hours'
+      from pipeline_projects p where p.id = pipeline_project_id and p.id = any (${ids})`;
+    await sql`
+      insert into pipeline_stage_history (workspace_id, pipeline_project_id, to_stage, changed_at)
+      select ${world.workspaceId}, i, 'lead', '2026-08-01 12:00Z' from unnest(${ids}::uuid[]) i`;
+  }
+
+  /** Forty days old on the day of the forecast: of the age of those above. */
+  async function undated(world: World, more: { probability?: number } = {}): Promise<void> {
+    const ids = await addDeals(world, [{ name: "Undated", stage_key: "lead", estimated_value: 100_000, ...more }]);
+    await sql`update pipeline_stage_history set changed_at = '2026-09-22 12:00Z' where pipeline_project_id = any (${ids})`;
+    await refreshAnalytics(world.people.owner, world.workspaceId, () => {});
+  }
+  /** Four standard errors of the mean of 50,000 draws, at most. */
+  const NEAR = 4 * Math.sqrt(0.25 / 50_000) * 100_000;
+  const far = (found: number | undefined, expected: number) => Math.abs((found ?? Number.NaN) - expected);
+
+  test("go the way of earlier deals of their age", async () => {
+    const world = await newWorld();
+    await past(world, [
+      { stage_key: "won", day: "2026-09-10", deals: 30 },
+      { stage_key: "won", day: "2026-09-30", deals: 10 },
+      { stage_key: "lost", day: "2026-09-20", deals: 60 },
+    ]);
+    await undated(world);
+    const answer = await forecast(world, { periods: 3, runs: 50_000 });
+    // The deal itself was open on 1 October, too, 8 days old, and is so still: of ages below 30 days (10 × 42 % + 0) ÷ 11 =
+    // 38.18 % are won, 42 % being the mean of the stages. Of its own age 40 of 100 were, which at ρ = 0.1 are worth
+    // 100 ÷ 10.9 = 9.17 deals, and it is one more: (3.818 + 0.4 × 10.174) ÷ 20.174 = 39.10 %. Three quarters of them on the
+    // 10th day, which is 11 November, the others on the 30th, which is 1 December.
+    expect(far(period(answer, "2026-11")?.mean, 29_324)).toBeLessThan(NEAR);
+    expect(far(period(answer, "2026-12")?.mean, 9_775)).toBeLessThan(NEAR);
+    expect(period(answer, "2027-01")?.mean).toBe(0);
+    // Who sums up expected days has none to sum up.
+    expect(answer.body.total).toMatchObject({ best: 0, weighted: 0, p90: 100_000 });
+    expect(answer.body.undated).toEqual({ deals: 1, value: 100_000, not_drawn: 0 });
+  });
+
+  test("keep the probability that somebody wrote, and take from the past when they close", async () => {
+    const world = await newWorld();
+    await past(world, [
+      { stage_key: "won", day: "2026-09-10", deals: 15 },
+      { stage_key: "won", day: "2026-09-30", deals: 15 },
+    ]);
+    await undated(world, { probability: 80 });
+    const answer = await forecast(world, { periods: 2, runs: 50_000 });
+    expect(far(period(answer, "2026-11")?.mean, 40_000)).toBeLessThan(NEAR);
+    expect(far(period(answer, "2026-12")?.mean, 40_000)).toBeLessThan(NEAR);
+  });
+
+  test("are in no future while fewer than twenty have closed", async () => {
+    const world = await newWorld();
+    await past(world, [{ stage_key: "won", day: "2026-09-10", deals: 19 }]);
+    await undated(world);
+    const answer = await forecast(world, { periods: 2 });
+    expect([answer.body.total.mean, answer.body.undated.not_drawn]).toEqual([0, 1]);
   });
 });
 
@@ -302,13 +379,18 @@ describe("a large forecast", () => {
       conversion_scenarios: [1, 2, 3].map((n) => ({ name: `Case ${n}`, conversion_rates: { proposal: n / 10 } })),
     });
     expect([answer.status, answer.body.code]).toEqual([422, "too_many_runs"]);
-    expect(answer.body.detail).toMatch(/220 million draws.*60 million.*fewer runs/);
+    // (1,100 deals + 2 × 12 months) × 4 × 50,000.
+    expect(answer.body.detail).toMatch(/225 million draws.*60 million.*fewer runs/);
   });
 
   test("whose worker died is taken over, and fails for good when that one dies as well", async () => {
     const begun = await forecast(world, { ...LARGE, seed: 2, wait: false });
     const id: string = begun.body.run_id;
     await eventually("the end", async () => ((await run(id)).status === "completed" ? true : null));
+    const result = async () => (await world.people.viewer.rpc("forecast_result", { run_id: id })).data;
+    const first = await result();
+    // The deals move on; what it is calculated from does not.
+    await sql`update pipeline_projects set estimated_value = 1 where workspace_id = ${world.workspaceId}`;
     // As it would be found: in somebody's hands whose lease is out.
     const dead = async (attempts: number) => {
       await sql`delete from pipeline_forecast_results where run_id = ${id}`;
@@ -318,6 +400,8 @@ describe("a large forecast", () => {
     };
     await dead(1);
     await eventually("the second worker", async () => ((await run(id)).status === "completed" ? true : null));
+    expect(first).not.toBeNull();
+    expect(await result()).toEqual(first);
     await dead(2);
     const failed = await eventually("the end of patience", async () => {
       const row = await run(id);
@@ -353,5 +437,38 @@ describe("the daily forecast", () => {
       .select("kind, status, requested_by")
       .eq("workspace_id", world.workspaceId);
     expect(data).toEqual([{ kind: "daily", status: "completed", requested_by: null }]);
+  });
+
+  test("that cannot be made says why, once, and is made when there is a rate", async () => {
+    const world = await newWorld();
+    await addDeals(world, [{ name: "Euros", stage_key: "lead", estimated_value: 5_000, currency: "EUR" }]);
+    const { viewer, owner } = world.people;
+    const daily = async () => {
+      const runs = viewer.from("pipeline_forecast_runs").select("status, error_code, error_message, updated_at");
+      const { data } = await runs
+        .match({ workspace_id: world.workspaceId, kind: "daily" })
+        .order("created_at", { ascending: false })
+        .throwOnError();
+      return data;
+    };
+    const callWorker = () =>
+      sql`select private.call_function('pipeline-forecast/work', ${sql.json({ daily: world.workspaceId })})`;
+    await sql`select private.forecast_daily()`;
+    const [said] = await eventually("the reason", async () => ((await daily()).length > 0 ? daily() : null));
+    expect(said).toMatchObject({ status: "failed", error_code: "currency_without_rate" });
+    expect(said?.error_message).toMatch(/Some deals are in EUR and the forecast is in USD. Give a rate for EUR/);
+    await callWorker();
+    await eventually("the next attempt", async () =>
+      (await daily())[0]?.updated_at !== said?.updated_at ? true : null,
+    );
+    expect(await daily()).toHaveLength(1);
+    await owner
+      .from("planning_settings")
+      .update({ exchange_rates: { EUR: 1.1 } })
+      .eq("workspace_id", world.workspaceId)
+      .throwOnError();
+    await sql`select private.forecast_daily()`;
+    await eventually("the forecast", async () => ((await daily())[0]?.status === "completed" ? true : null));
+    expect((await daily()).map(({ status }) => status)).toEqual(["completed", "failed"]);
   });
 });

@@ -89,6 +89,17 @@ describe("what the docs point to is there", () => {
     expect(rpcs.filter((name) => !api.includes(`\`${name}\``))).toEqual([]);
   });
 
+  it("every table and view is in the data model, and its readers and writers in the security page", () => {
+    const migrations = FILES.filter((file) => file.startsWith("supabase/migrations/"));
+    const names = named(migrations.map(text).join("\n"), /^create (?:table|view) public\.(\w+)/gm);
+    expect(names.length).toBeGreaterThan(60);
+    const missing = (page: string) => names.filter((name) => !text(page).includes(`\`${name}\``));
+    expect({ model: missing("docs/data-model.md"), security: missing("docs/security.md") }).toEqual({
+      model: [],
+      security: [],
+    });
+  });
+
   it("is looked for in earnest", () => {
     expect(pages.flatMap((file) => named(prose(file), LINK)).length).toBeGreaterThan(40);
     expect(testNames("docs/api.md").length).toBeGreaterThan(80);

@@ -3212,6 +3212,7 @@ export type Database = {
       };
       pipeline_availability: {
         Row: {
+          changed_at: string | null;
           computed_at: string;
           duration: number | null;
           lines: NonNullable<Json>;
@@ -3225,6 +3226,7 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          changed_at?: string | null;
           computed_at?: string;
           duration?: number | null;
           lines?: NonNullable<Json>;
@@ -3237,6 +3239,7 @@ export type Database = {
           workspace_id: string;
         };
         Update: {
+          changed_at?: string | null;
           computed_at?: string;
           duration?: number | null;
           lines?: NonNullable<Json>;
@@ -3669,6 +3672,7 @@ export type Database = {
           deal_source: string | null;
           deleted_at: string | null;
           description: string | null;
+          entered_stage_at: string;
           estimated_duration: number | null;
           estimated_start_date: string | null;
           estimated_value: number | null;
@@ -3709,6 +3713,7 @@ export type Database = {
           deal_source?: string | null;
           deleted_at?: string | null;
           description?: string | null;
+          entered_stage_at?: string;
           estimated_duration?: number | null;
           estimated_start_date?: string | null;
           estimated_value?: number | null;
@@ -3748,6 +3753,7 @@ export type Database = {
           deal_source?: string | null;
           deleted_at?: string | null;
           description?: string | null;
+          entered_stage_at?: string;
           estimated_duration?: number | null;
           estimated_start_date?: string | null;
           estimated_value?: number | null;
@@ -4279,6 +4285,61 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "workspaces";
             referencedColumns: ["id"];
+          },
+        ];
+      };
+      pipeline_search_texts: {
+        Row: {
+          pipeline_project_id: string;
+          search_text: string;
+          workspace_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          pipeline_project_id: string;
+          search_text: string;
+          workspace_id: string;
+        };
+        Update: {
+          pipeline_project_id?: string;
+          search_text?: string;
+          workspace_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_search_texts_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: true;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_search_texts_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: true;
+            referencedRelation: "crm_deals";
+            referencedColumns: ["workspace_id", "opportunity_id"];
+          },
+          {
+            foreignKeyName: "pipeline_search_texts_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: true;
+            referencedRelation: "crm_opportunities";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_search_texts_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: true;
+            referencedRelation: "pipeline_project_list";
+            referencedColumns: ["workspace_id", "id"];
+          },
+          {
+            foreignKeyName: "pipeline_search_texts_workspace_id_pipeline_project_id_fkey";
+            columns: ["workspace_id", "pipeline_project_id"];
+            isOneToOne: true;
+            referencedRelation: "pipeline_projects";
+            referencedColumns: ["workspace_id", "id"];
           },
         ];
       };
@@ -5836,6 +5897,7 @@ export type Database = {
           deal_source: string | null;
           demand_people: number | null;
           description: string | null;
+          entered_stage_at: string;
           estimated_duration: number | null;
           estimated_start_date: string | null;
           estimated_value: number | null;
@@ -6399,6 +6461,15 @@ export type Database = {
       };
     };
     Functions: {
+      absences: {
+        Args: { from_date?: string; to_date?: string; workspace_id: string };
+        Returns: {
+          employee_id: string;
+          end_date: string;
+          share: number;
+          start_date: string;
+        }[];
+      };
       accept_invitation: {
         Args: { token: string };
         Returns: {
@@ -6651,6 +6722,7 @@ export type Database = {
           deal_source: string | null;
           deleted_at: string | null;
           description: string | null;
+          entered_stage_at: string;
           estimated_duration: number | null;
           estimated_start_date: string | null;
           estimated_value: number | null;
@@ -7224,6 +7296,7 @@ export type Database = {
           deal_source: string | null;
           deleted_at: string | null;
           description: string | null;
+          entered_stage_at: string;
           estimated_duration: number | null;
           estimated_start_date: string | null;
           estimated_value: number | null;
@@ -7284,6 +7357,7 @@ export type Database = {
           deal_source: string | null;
           deleted_at: string | null;
           description: string | null;
+          entered_stage_at: string;
           estimated_duration: number | null;
           estimated_start_date: string | null;
           estimated_value: number | null;
@@ -7425,6 +7499,7 @@ export type Database = {
           deal_source: string | null;
           deleted_at: string | null;
           description: string | null;
+          entered_stage_at: string;
           estimated_duration: number | null;
           estimated_start_date: string | null;
           estimated_value: number | null;

@@ -25,6 +25,10 @@ export async function writeHistory(dbUrl: string, workspaceId: string): Promise<
         select ${workspaceId}, d.id, 'opportunity', d.engaged + time '09:00'
         from deals d
         where d.closed is not null`;
+      await transaction`
+        update public.pipeline_projects p
+           set entered_stage_at = (select max(h.changed_at) from public.pipeline_stage_history h where h.workspace_id = p.workspace_id and h.pipeline_project_id = p.id)
+         where p.workspace_id = ${workspaceId} and p.custom_fields ->> 'engage_date' is not null`;
     });
   } finally {
     await sql.end();

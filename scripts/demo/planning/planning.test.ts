@@ -5,6 +5,7 @@ import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { IMPORT_KINDS } from "../../../supabase/functions/_shared/forecast/importColumns.ts";
 import { readImport } from "../../../supabase/functions/_shared/forecast/importLines.ts";
+import { formatDay, parseDay } from "../../../supabase/functions/_shared/planning/time/days.ts";
 import { PROJECT_ROOT } from "../../lib/workbench.ts";
 import { SAMPLE } from "../report/sample.ts";
 import { copyMaven, monthsLater, monthsSince } from "./dates.ts";
@@ -97,7 +98,7 @@ describe("CSV that is written", () => {
 });
 
 describe("the report in a terminal", () => {
-  const plain = stripVTControlCharacters(renderTerminal(SAMPLE));
+  const plain = stripVTControlCharacters(renderTerminal(SAMPLE, 100));
 
   it("says the numbers of the page without needing colours", () => {
     for (const words of [
@@ -122,7 +123,24 @@ describe("the report in a terminal", () => {
     expect(line.lastIndexOf("░")).toBeLessThan(line.indexOf("│", line.lastIndexOf("░")) - 5);
   });
 
-  it("is no wider than a usual window", () => {
-    expect(Math.max(...plain.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
+  it("fits the window, and says in each the same", () => {
+    const weeks = Array.from({ length: 18 }, (_, at) => formatDay((parseDay("2026-11-02") ?? 0) + 7 * at));
+    const skills = SAMPLE.capacity.skills.map((one) => ({
+      ...one,
+      weeks: weeks.flatMap((_, at) => one.weeks[at % one.weeks.length] ?? []),
+    }));
+    const names = Math.max(...skills.map(({ skill }) => skill.length));
+    for (const columns of [78, 80, 100, 200]) {
+      const text = renderTerminal({ ...SAMPLE, capacity: { weeks, skills } }, columns);
+      const lines = stripVTControlCharacters(text).split("\n");
+      expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns);
+      const cells = (line: string) =>
+        line
+          .slice(2 + names)
+          .trim()
+          .split(/ +/);
+      for (const { skill } of skills)
+        expect(lines.filter((line) => line.startsWith(`  ${skill} `)).flatMap(cells)).toHaveLength(weeks.length);
+    }
   });
 });

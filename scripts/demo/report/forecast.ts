@@ -43,53 +43,78 @@ export function forecastSection({ periods, total, runs, seed }: RevenueOutlook, 
 const inWords = ({ p10, p50, p90 }: Band, currency: string) =>
   `${shortMoney(p50, currency)} (P10 ${shortMoney(p10, currency)}, P90 ${shortMoney(p90, currency)})`;
 
+const monthOf = ({ period }: ForecastMonth) => monthName(period);
+const withNew = (name: keyof Band) => (month: ForecastMonth) => month.withNew[name];
+
 function drawForecast(
   periods: readonly ForecastMonth[],
   currency: string,
   description: string,
   dated: boolean,
 ): string {
-  const x = ({ period }: ForecastMonth) => monthName(period);
-  const all = (name: keyof Band) => (month: ForecastMonth) => month.withNew[name];
-  const weighted = { x, y: "weighted", symbol: "diamond", r: 5, fill: "var(--naive)", stroke: "var(--paper)" } as const;
+  const weighted = Plot.dot(periods, {
+    x: monthOf,
+    y: "weighted",
+    symbol: "diamond",
+    r: 5,
+    fill: "var(--naive)",
+    stroke: "var(--paper)",
+  });
   return drawChart(
     {
       height: 380,
       marginLeft: 70,
       marginTop: 30,
-      x: { label: null, domain: periods.map(x) },
+      x: { label: null, domain: periods.map(monthOf) },
       y: { label: "Revenue", grid: true, zero: true, tickFormat: (value: number) => shortMoney(value, currency) },
       marks: [
-        Plot.barY(periods, { x, y1: "p10", y2: "p90", fill: "var(--band)", title: (month) => words(month, currency) }),
-        Plot.barY(periods, { x, y: "closed", fill: "var(--won)", insetLeft: 18, insetRight: 18 }),
-        Plot.tickY(periods, { x, y: "p50", stroke: "var(--middle)", strokeWidth: 3 }),
-        Plot.barY(periods, {
-          x,
-          y1: all("p10"),
-          y2: all("p90"),
-          fill: "none",
-          stroke: "var(--new)",
-          strokeWidth: 1.5,
-          strokeDasharray: "5 4",
-          title: (month) => words({ ...month, ...month.withNew }, currency),
-        }),
-        Plot.tickY(periods, { x, y: all("p50"), stroke: "var(--new)", strokeWidth: 2 }),
-        ...(dated ? [Plot.dot(periods, weighted)] : []),
-        Plot.text(periods, {
-          x,
-          y: all("p50"),
-          text: ({ withNew: { p50 } }: ForecastMonth) => shortMoney(p50, currency),
-          dy: -10,
-          fill: "currentColor",
-          stroke: "var(--paper)",
-          strokeWidth: 4,
-        }),
+        ...marksOfPipeline(periods, currency),
+        ...bandsWithNew(periods, currency),
+        ...(dated ? [weighted] : []),
+        labelsWithNew(periods, currency),
         Plot.ruleY([0]),
       ],
     },
     { label: "Revenue by month with its P10 to P90 band", description },
   );
 }
+
+const marksOfPipeline = (periods: readonly ForecastMonth[], currency: string) => [
+  Plot.barY(periods, {
+    x: monthOf,
+    y1: "p10",
+    y2: "p90",
+    fill: "var(--band)",
+    title: (month) => words(month, currency),
+  }),
+  Plot.barY(periods, { x: monthOf, y: "closed", fill: "var(--won)", insetLeft: 18, insetRight: 18 }),
+  Plot.tickY(periods, { x: monthOf, y: "p50", stroke: "var(--middle)", strokeWidth: 3 }),
+];
+
+const bandsWithNew = (periods: readonly ForecastMonth[], currency: string) => [
+  Plot.barY(periods, {
+    x: monthOf,
+    y1: withNew("p10"),
+    y2: withNew("p90"),
+    fill: "none",
+    stroke: "var(--new)",
+    strokeWidth: 1.5,
+    strokeDasharray: "5 4",
+    title: (month) => words({ ...month, ...month.withNew }, currency),
+  }),
+  Plot.tickY(periods, { x: monthOf, y: withNew("p50"), stroke: "var(--new)", strokeWidth: 2 }),
+];
+
+const labelsWithNew = (periods: readonly ForecastMonth[], currency: string) =>
+  Plot.text(periods, {
+    x: monthOf,
+    y: withNew("p50"),
+    text: ({ withNew: { p50 } }: ForecastMonth) => shortMoney(p50, currency),
+    dy: -10,
+    fill: "currentColor",
+    stroke: "var(--paper)",
+    strokeWidth: 4,
+  });
 
 function words({ period, p10, p50, p90 }: ForecastMonth, currency: string): string {
   return `${monthName(period)}: P50 ${money(p50, currency)}, P10 ${money(p10, currency)}, P90 ${money(p90, currency)}`;

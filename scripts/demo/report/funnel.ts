@@ -14,34 +14,7 @@ export function funnelSection(stages: readonly FunnelStage[], currency: string):
     id: "funnel",
     title: "Funnel",
     lead: `${count(shown.reduce((sum, { deals }) => sum + deals, 0))} deals by the stage in which they are: ${words}.`,
-    chart: drawChart(
-      {
-        height: 50 + 44 * shown.length,
-        marginLeft: 120,
-        marginRight: 70,
-        x: { label: "Deals", grid: true, tickFormat: count },
-        y: { label: null, domain: shown.map(({ label }) => label) },
-        marks: [
-          Plot.barX(shown, {
-            x: "deals",
-            y: "label",
-            fill: { value: ({ kind }: FunnelStage) => COLOURS[kind], scale: null },
-            title: ({ label, deals, value }: FunnelStage) =>
-              `${label}: ${count(deals)} deals, ${money(value, currency)}`,
-          }),
-          Plot.text(shown, {
-            x: "deals",
-            y: "label",
-            text: ({ deals }: FunnelStage) => count(deals),
-            textAnchor: "start",
-            dx: 6,
-            fill: "currentColor",
-          }),
-          Plot.ruleX([0]),
-        ],
-      },
-      { label: "Deals by stage", description: words },
-    ),
+    chart: drawFunnel(shown, words, currency),
     legend: [],
     table: {
       head: ["Stage", "Deals", "Value", "Weighted value"],
@@ -53,4 +26,32 @@ export function funnelSection(stages: readonly FunnelStage[], currency: string):
       ]),
     },
   };
+}
+
+function drawFunnel(stages: readonly FunnelStage[], description: string, currency: string): string {
+  const bars = Plot.barX(stages, {
+    x: "deals",
+    y: "label",
+    fill: { value: ({ kind }: FunnelStage) => COLOURS[kind], scale: null },
+    title: ({ label, deals, value }: FunnelStage) => `${label}: ${count(deals)} deals, ${money(value, currency)}`,
+  });
+  const counts = Plot.text(stages, {
+    x: "deals",
+    y: "label",
+    text: ({ deals }: FunnelStage) => count(deals),
+    textAnchor: "start",
+    dx: 6,
+    fill: "currentColor",
+  });
+  return drawChart(
+    {
+      height: 50 + 44 * stages.length,
+      marginLeft: 120,
+      marginRight: 70,
+      x: { label: "Deals", grid: true, tickFormat: count },
+      y: { label: null, domain: stages.map(({ label }) => label) },
+      marks: [bars, counts, Plot.ruleX([0])],
+    },
+    { label: "Deals by stage", description },
+  );
 }

@@ -30,6 +30,21 @@ select is(pg_temp.waiting(), 'Roof', 'or a new task');
 select pg_temp.refresh();
 insert into crm_tasks (workspace_id, title) select id, 'Tidy up' from w;
 select is(pg_temp.waiting(), 'nothing', 'a task about nothing changes nothing');
+update crm_tasks set related_to_id = (select id from pipeline_projects where name = 'Wall') where title = 'Call';
+select is((select string_agg(distinct d.name, ' ' order by d.name) from private.analytics_queue q join pipeline_projects d on d.id = q.pipeline_project_id), 'Roof Wall', 'a task that moves concerns the deal that it was about, too');
+select pg_temp.refresh();
+delete from crm_tasks where title = 'Call';
+select is(pg_temp.waiting(), 'Wall', 'so does one that is removed');
+select pg_temp.refresh();
+-- Nobody has touched the door for 40 days but for the note about it.
+update crm_activities set created_at = now() - interval '40 days' where entity_id = (select id from pipeline_projects where name = 'Door');
+insert into private.analytics_queue (workspace_id, pipeline_project_id) select workspace_id, id from pipeline_projects where name = 'Door';
+select pg_temp.refresh();
+select is((select quiet from pipeline_top_risks where name = 'Door'), null, 'a deal with a note is not quiet');
+delete from crm_notes where content = 'Called';
+select is(pg_temp.waiting(), 'Door', 'and a removed note');
+select pg_temp.refresh();
+select is((select quiet from pipeline_top_risks where name = 'Door'), true, 'without it it is');
 
 update pipeline_projects set deleted_at = now() where name = 'Door';
 select pg_temp.refresh();

@@ -196,6 +196,33 @@ select is((pg_temp.deal('D1')).sync_status, 'synced', 'a look that finds both as
 select pg_temp.their_deal('theirs anew');
 select is((pg_temp.deal('D1')).sync_status, 'conflict', 'until one of them changes');
 
+-- Two CRMs have the deal
+select pg_temp.start('other', pg_temp.connect_crm('hubspot', 'org2'));
+update crm_sync_configs set conflict_resolution = 'manual_review' where id = (select config from run where name = 'other');
+insert into private.crm_record_links (config_id, entity_type, crm_record_id, record_id, workspace_id, base, merged_at)
+select r.config, 'opportunities', 'H1', d.id, d.workspace_id, '{"name": "ours", "stage_key": "won"}', d.updated_at from run r, pg_temp.deal('D1') d where r.name = 'other';
+create function pg_temp.other_deal(named text) returns text language sql as $$
+  select pg_temp.merge('opportunities', pg_temp.record('H1', jsonb_build_object('name', named, 'stage_key', 'won')), run_name => 'other') || ' ' || (pg_temp.deal('D1')).sync_status
+$$;
+create function pg_temp.decide_deal(crm text, verb text) returns text language sql as $$
+  select pg_temp.try_as('member', format('select (%s).status', format(verb, (pg_temp.conflict(crm)).id))) || ' ' || (pg_temp.deal('D1')).sync_status
+$$;
+select is(pg_temp.other_deal('ours'), 'unchanged=1 conflict', 'a deal goes on showing the conflict with one CRM when another says the same as we do');
+select is(pg_temp.merge('opportunities', pg_temp.record('H1', '{"name": "ours", "stage_key": "won", "description": "new"}'), run_name => 'other') || ' ' || (pg_temp.deal('D1')).sync_status,
+  'updated=1 conflict', 'and when it changes something else');
+update pipeline_projects set name = 'ours anew' where id = (pg_temp.deal('D1')).id;
+select is(pg_temp.other_deal('theirs too'), 'unchanged=1 conflicts=1 conflict', 'both may wait for a person');
+select is(pg_temp.other_deal('ours anew'), 'unchanged=1 conflict', 'where one CRM has come round, the other still waits');
+update pipeline_projects set name = 'ours again' where id = (pg_temp.deal('D1')).id;
+select is(pg_temp.other_deal('theirs too'), 'unchanged=1 conflicts=1 conflict', 'it differs again');
+select is(pg_temp.decide_deal('H1', 'crm_ignore_conflict(%L)'), 'ignored conflict', 'ignoring one leaves the other');
+select pg_temp.other_deal('theirs once more');
+select is(pg_temp.decide_deal('H1', $$crm_resolve_conflict(%L, 'use_app')$$), 'resolved conflict', 'so does deciding it');
+update pipeline_projects set sync_status = 'failed' where id = (pg_temp.deal('D1')).id;
+select is(pg_temp.other_deal('ours again'), 'updated=1 conflict', 'a deal that could be sent again shows it, too');
+select pg_temp.their_deal('theirs anew');
+select is(pg_temp.decide_deal('D1', $$crm_resolve_conflict(%L, 'use_app')$$), 'resolved synced', 'and the last one decided is the end of it');
+
 -- Names cannot be lost
 select pg_temp.clash(), pg_temp.settings('{}', 'crm_wins'), pg_temp.theirs('{"title": "base", "first_name": null, "email": null}'), pg_temp.settings('{}', 'manual_review');
 delete from crm_sync_conflicts where config_id in (select config from run);

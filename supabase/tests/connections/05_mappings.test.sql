@@ -146,5 +146,12 @@ select is(fields -> 'website' || (fields -> 'custom_fields.tier'), '["https://li
 select ok(not fields ?| '{workspace_id,$owner,custom_fields}', 'and with nothing that cannot be mapped') from ours where crm_id = 'L1';
 select is_empty($$ select p.* from d, private.crm_preview_ours(d.id, 'accounts', '{}', array[gen_random_uuid()]) p $$, 'an id that means nothing gives nothing');
 
+create function pg_temp.drop_stage(stage text) returns text language sql as $$
+  select pg_temp.try_as('owner', format('delete from pipeline_stages where key = %L and workspace_id = %L', stage, (select id from w)))
+$$;
+select is(pg_temp.drop_stage('negotiation'), '1 rows', 'a stage that nothing maps to is deleted');
+insert into crm_stage_mappings (workspace_id, config_id, crm_stage_id, stage_key) select w.id, d.id, 'Lost', 'lost' from w, d;
+select is(pg_temp.drop_stage('lost'), 'PC008', 'one that a stage of a CRM means is not');
+
 select * from finish();
 rollback;

@@ -68,6 +68,25 @@ select is((select count(*) from sent where body ->> 'run_id' = pg_temp.id('large
 update private.forecast_state set dispatched_at = now() - interval '1 minute' where run_id = pg_temp.id('large 2');
 select is((private.forecast_sweep() ->> 'runs')::int, 1, 'a call that nobody answered is made again');
 
+-- Two places are taken and two runs wait: whichever way a run goes, the next one's worker is called at once.
+create function pg_temp.called(run_name text) returns bigint language sql as $$ select count(*) from sent where body ->> 'run_id' = pg_temp.id(run_name)::text $$;
+select is((select fence from private.forecast_claim(pg_temp.id('large 2'), 30)) + (select fence from private.forecast_claim(pg_temp.id('large 3'), 30)), 2::bigint, 'both places are taken');
+select is(pg_temp.begin('large 4', 'c4', true) || ' ' || pg_temp.begin('large 5', 'c5', true), 'queued queued', 'two more wait');
+select is(pg_temp.called('large 4') + pg_temp.called('large 5'), 0::bigint, 'and nobody is called for them');
+select is(pg_temp.try_as('mia', format('select (cancel_forecast(%L)).status', pg_temp.id('large 2'))), 'cancelled', 'one that runs is cancelled');
+select is(pg_temp.called('large 4'), 1::bigint, 'and the next one begins');
+update private.forecast_state set lease_expires_at = now() - interval '1 second', attempts = 2 where run_id = pg_temp.id('large 3');
+select is((select count(*) from private.forecast_claim(pg_temp.id('large 3'), 30)), 0::bigint, 'one that two workers died of is given up');
+select is(pg_temp.called('large 5'), 1::bigint, 'and the next one begins');
+
+select is(pg_temp.begin('large 6', 'c6', true), 'queued', 'another one waits');
+insert into run
+select 'eve''s', b.run_id, b.status, b.reused, b.fence
+from workspaces e, private.forecast_begin(e.id, pg_temp.person('eve'), 'forecast', '{}', '{}', '2026-11-02', 'e1', 1, 42, 10, true, 30) b
+where e.created_by = pg_temp.person('eve');
+select is((select count(*) from private.forecast_claim(pg_temp.id('large 4'), 30)) || ' ' || private.forecast_finish(pg_temp.id('large 4'), 1, '{}', '{}'), '1 true', 'while one place becomes free');
+select is((select string_agg(r.name, ', ') from sent s join run r on r.id::text = s.body ->> 'run_id' where r.name in ('large 6', 'eve''s')), 'eve''s', 'a workspace gets its first before another gets its second');
+
 -- Cancelling -------------------------------------------------------------------------------------------------------------
 
 select is(pg_temp.begin('max''s', 'd1', who => 'max'), 'running 1', 'max asks for one');
@@ -81,6 +100,8 @@ select is((select count(*) from private.forecast_claim(pg_temp.id('max''s'), 30)
 select is(pg_temp.try_as('vera', format('select coalesce(forecast_result(%L)::text, %L)', pg_temp.id('max''s'), 'nothing')), 'nothing', 'there is no result');
 select is(pg_temp.try_as('max', format('select (cancel_forecast(%L)).status', pg_temp.id('small'))), 'PC002', 'that of somebody else stays');
 select is(pg_temp.try_as('mia', format('select (cancel_forecast(%L)).status', pg_temp.id('small'))), 'completed', 'and one that is done stays done');
+delete from workspace_members where workspace_id = (select id from w) and user_id = pg_temp.person('max');
+select is(pg_temp.try_as('max', format('select (cancel_forecast(%L)).status', pg_temp.id('max''s'))), 'PC001', 'who has left does not reach even what they asked for');
 
 -- How often --------------------------------------------------------------------------------------------------------------
 

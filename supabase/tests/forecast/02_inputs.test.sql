@@ -40,6 +40,8 @@ create function pg_temp.id(deal text) returns uuid language sql as $$ select id 
 select is(pg_temp.names(), 'Bridge Roof Wall', 'open deals count, and what was won in the period that has begun');
 select is(pg_temp.inputs() -> 'deals' @> jsonb_build_array(jsonb_build_object('name', 'Bridge', 'client', 'city', 'stage', 'proposal', 'value', 1000, 'currency', 'USD',
   'probability', 55, 'close_date', '2026-12-10', 'start_date', '2027-01-04', 'duration', 10)), true, 'as they are');
+select is((select d - 'id' - 'opened_on' from jsonb_array_elements(pg_temp.inputs() -> 'deals') d where d ->> 'name' = 'Roof'),
+  '{"name": "Roof", "stage": "lead", "value": null, "client": null, "currency": "USD", "duration": null, "close_date": null, "start_date": null, "probability": 10}', 'and what nobody has written is not there');
 select is(pg_temp.names('{"grain": "week", "as_of": "2026-11-02"}'), 'Bridge Roof', 'a week ago is another period');
 select is(pg_temp.inputs(jsonb_build_object('pipeline_project_ids', jsonb_build_array(pg_temp.id('Roof'), pg_temp.id('Lost')))) #>> '{deals,0,name}', 'Roof', 'of named deals those that count');
 select is(pg_temp.answer(format('pg_temp.inputs(%L)', jsonb_build_object('pipeline_project_ids', jsonb_build_array(pg_temp.id('Gone'))))), 'PC001: There is no deal ' || pg_temp.id('Gone') || ' in this workspace.', 'one that was deleted is named');
@@ -47,6 +49,26 @@ select is(pg_temp.inputs() #>> '{settings,currency}', 'USD', 'the workspace''s c
 update planning_settings set reporting_currency = 'EUR', template_key = 'software' where workspace_id = (select id from w);
 select is(pg_temp.inputs() -> 'settings' @> '{"currency": "EUR", "commit_from": 0.7, "template_rates": {"proposal": 0.4}}', true, 'the reporting currency stands before it, and the template has its rates');
 select is(pg_temp.inputs()::text, pg_temp.inputs()::text, 'the same twice');
+
+-- What a person or a CRM may write as a day -----------------------------------------------------------------------------------
+
+select pg_temp.deal('Typo', '{"stage": "proposal", "estimated_value": 1}');
+alter table pipeline_projects disable trigger user;
+update pipeline_projects set expected_close_date = '2226-01-01', estimated_start_date = '9999-12-31', estimated_duration = 100000, created_at = '2026-11-02 04:00+00' where name = 'Typo';
+alter table pipeline_projects enable trigger user;
+select is((select d - 'id' from jsonb_array_elements(pg_temp.inputs() -> 'deals') d where d ->> 'name' = 'Typo') @> '{"close_date": null, "start_date": null, "duration": 36500}', true,
+  'a slip of the pen counts as no day, and as no hundred years: one deal must not stop the forecast of all');
+update workspaces set time_zone = 'America/New_York' where id = (select id from w);
+delete from analytics_deals where workspace_id = (select id from w);
+select is((select d ->> 'opened_on' from jsonb_array_elements(pg_temp.inputs() -> 'deals') d where d ->> 'name' = 'Typo'), '2026-11-01', 'a new deal was opened on the day of the workspace');
+update workspaces set time_zone = 'UTC' where id = (select id from w);
+select pg_temp.deal('Endless', '{"stage": "won"}', 'mia', '[{"skill_category": "web"}]');
+update pipeline_projects set actual_close_date = '2020-01-01', estimated_start_date = '2020-01-01', estimated_duration = 100000 where name = 'Endless';
+update pipeline_resource_demands set start_date = null, end_date = null where pipeline_project_id = (select id from pipeline_projects where name = 'Endless');
+select is((select d - 'id' from jsonb_array_elements(pg_temp.inputs('{"grain": "week", "periods": 4, "work": true}') -> 'demands') d) @> '{"start_date": null, "end_date": null}', true, 'the days of a demand likewise');
+select isnt(pg_temp.answer(format('private.staffing(%L, null, array(select id from pipeline_projects where name in (''Typo'', ''Endless'')))', (select id from w))), null, 'nor do they stop the score of all');
+select is(left(pg_temp.answer(format('private.staffing(%L, null, array(select id from pipeline_projects where name in (''Typo'', ''Endless'')))', (select id from w))), 1), '{', 'which is read');
+delete from pipeline_projects where name in ('Typo', 'Endless');
 
 -- Scenarios --------------------------------------------------------------------------------------------------------------
 

@@ -16,9 +16,9 @@ create function pg_temp.stale() returns text language sql as $$
   select coalesce(string_agg(d.name, ' ' order by d.name), 'none') from pipeline_availability a join d on d.id = a.pipeline_project_id where a.stale
 $$;
 create function pg_temp.mark() returns text language plpgsql as $$ begin perform private.mark_availability(); return pg_temp.stale(); end $$;
-create function pg_temp.score(deal text, score int default 50) returns void language sql as $$
+create function pg_temp.score(deal text, score int default 50, read_at timestamptz default clock_timestamp()) returns void language sql as $$
   select private.keep_availability((select id from w), jsonb_agg(jsonb_build_object('pipeline_project_id', p.id, 'score', score, 'reasons', '["why"]'::jsonb, 'lines', '[]'::jsonb,
-    'proven', true, 'start_date', p.estimated_start_date, 'duration', p.estimated_duration)))
+    'proven', true, 'start_date', p.estimated_start_date, 'duration', p.estimated_duration)), read_at)
   from pipeline_projects p where p.id = pg_temp.id(deal)
 $$;
 
@@ -49,6 +49,28 @@ select pg_temp.score('Bridge');
 update pipeline_resource_demands set required_count = 1 where pipeline_project_id = pg_temp.id('Won');
 select is(pg_temp.mark(), 'none', 'a deal that is won has no score to work out');
 
+update skills set category = 'data' where workspace_id = (select id from w) and key = 'vue';
+select is(pg_temp.mark(), 'Bridge', 'a skill that moves to another category can decide who matches');
+select pg_temp.score('Bridge');
+update skills set category = 'web' where workspace_id = (select id from w) and key = 'vue';
+select pg_temp.mark(), pg_temp.score('Bridge');
+
+-- On hold nobody keeps its score; back among the open ones it is looked at again.
+update pipeline_projects set stage_key = 'on_hold' where id = pg_temp.id('Bridge');
+select is(pg_temp.mark(), 'none', 'a deal on hold waits for nothing');
+update pipeline_resource_demands set required_count = 3 where pipeline_project_id = pg_temp.id('Bridge');
+select is(pg_temp.mark(), 'none', 'whatever changes');
+update pipeline_projects set stage_key = 'proposal' where id = pg_temp.id('Bridge');
+select is(pg_temp.mark(), 'Bridge', 'but when it comes back its score is old');
+select pg_temp.score('Bridge');
+
+-- Read, changed, noticed, kept: the score is that of before the change.
+create temp table read on commit drop as select clock_timestamp() as at;
+update pipeline_resource_demands set required_count = 2 where pipeline_project_id = pg_temp.id('Bridge');
+select pg_temp.mark(), pg_temp.score('Bridge', 60, (select at from read));
+select is(pg_temp.stale() || ' ' || (select score from pipeline_availability where pipeline_project_id = pg_temp.id('Bridge')), 'Bridge 60', 'a score from before a change is shown, and stays old');
+select pg_temp.score('Bridge');
+
 -- Who works it out ---------------------------------------------------------------------------------------------------------
 
 insert into employee_time_off (workspace_id, employee_id, start_date, end_date) select w.id, e.id, '2099-01-01', '2099-01-02' from w, e;
@@ -71,6 +93,8 @@ update pipeline_resource_demands set alternatives = '[]', skill_key = null, skil
 select is(pg_temp.people(), 'Ada', 'and who has a skill of the category');
 select is((select (p -> 'weeks' -> 1) || jsonb_build_array(p -> 'contract') from jsonb_array_elements(private.staffing((select id from w), null, array[pg_temp.id('Roof')]) -> 'people') p),
   '[1, 40, 20, 1]', 'a full week of forty hours, half of it promised');
+update pipeline_projects set estimated_start_date = current_date where id = pg_temp.id('Roof');
+select cmp_ok((private.staffing((select id from w), null, array[pg_temp.id('Roof')]) ->> 'weeks')::int, '<=', 28, 'a deal that does not say how long it takes is looked at for half a year');
 select throws_ok(format('select private.staffing(%L, %L, %L)', (select id from w), pg_temp.person('eve'), array[pg_temp.id('Roof')]), 'PC001', null, 'a stranger reads nothing');
 select throws_ok(format('select private.staffing(%L, null, %L)', (select id from w), array[gen_random_uuid()]), 'PC001', null, 'nor is there a deal that is not');
 

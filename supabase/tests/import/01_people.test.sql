@@ -57,7 +57,16 @@ select is((select e.team_id from employees e where e.external_id = '1'), null, '
 update employees set deleted_at = now() where external_id = '2';
 select is(pg_temp.counts(pg_temp.import('employees', pg_temp.lines('{"name":"Bo Birch","external_id":"2"}'))), '0 1 0 true', 'who was deleted comes back');
 select is((select deleted_at from employees e where e.external_id = '2'), null, 'alive');
+update employees set deleted_at = now(), email = 'bo@c.test' where external_id = '2';
+insert into employees (workspace_id, name, external_id, email) select w.id, 'Bea', 'bea', 'bo@c.test' from w;
+select is(pg_temp.faults(pg_temp.import('employees', pg_temp.lines('{"name":"Bo Birch","external_id":"2"}'))), '2 email This person was deleted, and Bea has the address bo@c.test now. Give another, or an empty cell.', 'but not with an address that somebody else has by now');
+select is(pg_temp.counts(pg_temp.import('employees', pg_temp.lines('{"name":"Bo Birch","external_id":"2","email":null}'))), '0 1 0 true', 'without it they do');
+delete from employees where external_id = 'bea' and workspace_id = (select id from w);
 
+insert into employees (workspace_id, name, external_id) select w.id, n.name, n.id from w, (values ('Numbered', 'E-17'), ('E-17', 'e-18')) n (name, id);
+select results_eq($$ select n.id = e.id, n.matches from w cross join private.import_named(w.id, 'employee', '{E-17}') n join employees e on e.workspace_id = w.id and e.external_id = 'E-17' $$,
+  $$ values (true, 1::bigint) $$, 'an external id is meant as it is written, and before a name');
+delete from employees where external_id in ('E-17', 'e-18') and workspace_id = (select id from w);
 create function pg_temp.wrong_people() returns jsonb language sql as $$ select pg_temp.lines(
   '{"name":"Cy Cedar","external_id":"3"}',
   '{"name":"Di","external_id":"3"}',

@@ -3,10 +3,10 @@
 \ir fixture.psql
 
 select is(private.spelling(name), spelled, format('%L is written %L', name, spelled))
-from (values ('React', 'react'), (' React.JS ', 'react.js'), ('C++', 'c++'), ('C#', 'c#'), ('.NET', '.net'), ('Node JS', 'node_js'), ('data-science', 'data_science'), ('  ', ''), (null, null)) s (name, spelled);
+from (values ('React', 'react'), (' React.JS ', 'react.js'), ('C++', 'c++'), ('C#', 'c#'), ('.NET', '.net'), ('Node JS', 'node_js'), ('data-science', 'data_science'), ('Möbelbau', 'möbelbau'), (U&'Mo\0308belbau', 'möbelbau'), ('React 上級', 'react_上級'), ('日本語', '日本語'), ('Ｒｅａｃｔ', 'react'), ('Плотник – старший', 'плотник_старший'), (U&'a\00a0b', 'a_b'), ('  ', ''), (null, null)) s (name, spelled);
 
 select is(private.skill_key((select id from w), name), key, format('%L is %s', name, coalesce(key, 'no skill')))
-from (values ('react', 'react'), ('REACT', 'react'), ('ReactJS', 'react'), ('reactjs', 'react'), ('Golang', 'go'), ('C++', 'c++'), ('c#', 'c#'), ('c', null), ('cobol', null), ('', null), (null, null)) s (name, key);
+from (values ('react', 'react'), ('REACT', 'react'), ('ReactJS', 'react'), ('reactjs', 'react'), ('Golang', 'go'), ('C++', 'c++'), ('c#', 'c#'), ('c', null), ('React 上級', null), ('cobol', null), ('', null), (null, null)) s (name, key);
 
 -- Who writes the list.
 select is(pg_temp.try_as('admin', format($$ insert into skills (workspace_id, key, label) values (%L, 'rust', 'Rust') $$, (select id from w))), '1 rows', 'an admin adds a skill');
@@ -31,7 +31,17 @@ select is(private.skill_key((select id from w), 'Go'), 'go_lang', 'the old one g
 select is(private.skill_key((select id from w), 'golang'), 'go_lang', 'and so do its aliases');
 update skills set key = 'go' where key = 'go_lang' and workspace_id = (select id from w);
 select is(private.skill_key((select id from w), 'go_lang'), 'go', 'and back again');
-select throws_ok($$ delete from skills where key = 'go' and workspace_id = (select id from w) $$, '23503', null, 'a skill that somebody has is not deleted');
+-- What is in use stays, and says where.
+select pg_temp.deal('Roof'), pg_temp.ask('Roof', 'c#', 1, 100, '{"alternatives": ["vue"]}');
+select throws_ok(format('delete from skills where key = %L and workspace_id = (select id from w)', skill), '23503', sentence, skill || ' is not deleted')
+from (values ('go', 'The skill "go" is in use (people: 1, demands: 0).'),
+  ('c#', 'The skill "c#" is in use (people: 0, demands: 1).'),
+  ('vue', 'The skill "vue" is in use (people: 0, demands: 1).')) s (skill, sentence);
+update skills set key = 'vue.js' where key = 'vue' and workspace_id = (select id from w);
+select throws_ok($$ delete from skills where key = 'vue.js' and workspace_id = (select id from w) $$, '23503', null, 'nor an alternative that was renamed');
+delete from pipeline_projects where name = 'Roof';
+select lives_ok($$ delete from skills where key in ('vue.js', 'c#') and workspace_id = (select id from w) $$, 'what nobody names is');
+select lives_ok($$ delete from workspaces where id = (select id from w) $$, 'and all goes with its workspace');
 
 select * from finish();
 rollback;

@@ -17,7 +17,12 @@ select lives_ok($$ update planning_settings set exchange_rates = '{"EUR": 1.08}'
 
 select throws_ok(format('insert into working_calendars (workspace_id, name, hours) select id, ''X'', %L from w', hours), '23514', null, 'no week: ' || hours)
 from unnest('{"{8,8,8,8,8}","{8,8,8,8,8,0,25}","{8,8,8,8,8,0,-1}","{8,8,8,8,8,0,NaN}","{8,8,8,8,8,0,null}","{{8},{8},{8},{8},{8},{0},{0}}","[0:6]={8,8,8,8,8,0,0}"}'::text[]) hours;
-select throws_ok($$ delete from working_calendars where id = (select id from c) $$, '23503', null, 'the default calendar is not deleted');
+select throws_ok($$ delete from working_calendars where id = (select id from c) $$, '23503', 'The calendar "Monday to Friday, 8 hours" is the default one of the workspace.', 'the default calendar is not deleted');
+insert into working_calendars (id, workspace_id, name) select md5('nights')::uuid, id, 'Nights' from w;
+select pg_temp.hire('Owl', more => jsonb_build_object('working_calendar_id', md5('nights')::uuid));
+select throws_ok($$ delete from working_calendars where id = md5('nights')::uuid $$, '23503', 'The calendar "Nights" is in use (people: 1).', 'nor one that somebody follows');
+delete from employees where name = 'Owl';
+select lives_ok($$ delete from working_calendars where id = md5('nights')::uuid $$, 'but one that nobody follows');
 
 -- Hours between two days, by hand.
 create function pg_temp.hours(first date, last date) returns double precision language sql as $$

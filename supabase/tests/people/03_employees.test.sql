@@ -19,8 +19,12 @@ select throws_ok($$ insert into employees (workspace_id, name, working_calendar_
 insert into teams (workspace_id, name) select id, 'Theirs' from lair;
 select throws_ok($$ insert into employees (workspace_id, name, team_id) select w.id, 'X', t.id from w, teams t where t.name = 'Theirs' $$, '23503', null, 'a team of strangers');
 select throws_ok($$ insert into employee_skills (workspace_id, employee_id, skill_key) select lair.id, pg_temp.employee('Ada'), 'react' from lair $$, '23503', null, 'a person of strangers');
-select throws_ok($$ insert into employee_skills (workspace_id, employee_id, skill_key) select id, pg_temp.employee('Ada'), 'cobol' from w $$, '23503', null, 'a skill that nobody knows');
+select throws_ok($$ insert into employee_skills (workspace_id, employee_id, skill_key) select id, pg_temp.employee('Ada'), 'cobol' from w $$, '23503', 'There is no skill "cobol".', 'a skill that nobody knows');
+select is(pg_temp.try_as('outsider', format($$ insert into employee_skills (workspace_id, employee_id, skill_key) values (%L, %L, %L) $$, (select id from w), pg_temp.employee('Ada'), skill)), '42501', 'strangers do not learn whether there is ' || skill) from unnest('{vue,cobol}'::text[]) skill;
 select throws_ok($$ insert into employee_skills (workspace_id, employee_id, skill_key, level) select id, pg_temp.employee('Ada'), 'vue', 'guru' from w $$, '23514', null, 'a level that nobody knows');
+update employee_skills set level = 'Mid-Level' where employee_id = pg_temp.employee('Ada');
+select is((select level from employee_skills where employee_id = pg_temp.employee('Ada')), 'mid', 'a level in any usual spelling');
+update employee_skills set level = 'Sr.' where employee_id = pg_temp.employee('Ada');
 select throws_ok($$ insert into employee_skills (workspace_id, employee_id, skill_key, years) select id, pg_temp.employee('Ada'), 'vue', 61 from w $$, '23514', null, 'sixty-one years');
 select throws_ok($$ insert into employee_skills (workspace_id, employee_id, skill_key, years) select id, pg_temp.employee('Ada'), 'vue', 'NaN' from w $$, '23514', null, 'years that are no number');
 
@@ -37,6 +41,15 @@ select is((select count(*) from employee_skills where employee_id = pg_temp.empl
 update employee_skills set is_primary = true where employee_id = pg_temp.employee('Ada') and skill_key = 'vue';
 delete from employee_skills where employee_id = pg_temp.employee('Ada') and skill_key = 'vue';
 select is(pg_temp.primary_of('Ada'), 'react', 'where it goes the best of the others follows');
+-- An upsert that leaves alone what is there already, as supabase-js sends it with ignoreDuplicates.
+insert into employee_skills (workspace_id, employee_id, skill_key, is_primary) select id, pg_temp.employee('Ada'), 'go', true from w on conflict do nothing;
+select is(pg_temp.primary_of('Ada'), 'react', 'what is not inserted moves no mark');
+insert into employee_skills (workspace_id, employee_id, skill_key, is_primary) select id, pg_temp.employee('Ada'), 'go', true from w
+on conflict (workspace_id, employee_id, skill_key) do update set is_primary = excluded.is_primary;
+select is(pg_temp.primary_of('Ada'), 'go', 'what is merged does');
+update employee_skills set is_primary = true where employee_id = pg_temp.employee('Ada') and skill_key = 'react';
+select pg_temp.hire('Bo', 'vue');
+select throws_ok($$ update employee_skills set employee_id = pg_temp.employee('Bo') where employee_id = pg_temp.employee('Ada') and is_primary $$, 'PC004', 'A skill stays with its person.', 'a skill is not handed on');
 select pg_temp.hire('Twin');
 insert into employee_skills (workspace_id, employee_id, skill_key) select id, pg_temp.employee('Twin'), s from w, unnest('{react,vue,go}'::text[]) s;
 select is((select count(*) from employee_skills where employee_id = pg_temp.employee('Twin') and is_primary), 1::bigint, 'also when several come at once');

@@ -14,10 +14,14 @@ select throws_ok($$ select pg_temp.away('Ada', '2026-06-01', 'infinity') $$, '23
 select throws_ok($$ select pg_temp.away('Nobody', '2026-06-01', '2026-06-01') $$, '23503', null, 'nobody that there is not');
 
 select is(pg_temp.try_as('viewer', format($$ select count(*) from employee_time_off where workspace_id = %L $$, (select id from w))), '0', 'a viewer does not read who is away, and why');
-select is(pg_temp.try_as('member', format($$ select count(*) from employee_time_off where workspace_id = %L $$, (select id from w))), '3', 'a member does');
+select is(pg_temp.try_as('member', format($$ select count(*) from employee_time_off where workspace_id = %L $$, (select id from w))), '0', 'nor does a member that of colleagues: an illness is no news');
+select is(pg_temp.try_as('admin', format($$ select count(*) from employee_time_off where workspace_id = %L $$, (select id from w))), '3', 'an admin reads all of it');
+select is(pg_temp.try_as('member', format($$ select string_agg(e.name || ' ' || a.start_date || ' ' || a.share, ', ' order by a.start_date, e.name) from absences(%L, '2026-03-06', '2026-03-07') a join employees e on e.id = a.employee_id $$, (select id from w))), 'Ada 2026-03-02 1.00, Bob 2026-03-02 1.00, Ada 2026-03-07 1.00', 'a member learns who is away when, with its ends included, and not why');
+select is(pg_temp.try_as(who, format($$ select count(*) from absences(%L) $$, (select id from w))), code, who || ' is not told that') from (values ('viewer', 'PC002'), ('outsider', 'PC001'), ('anon', '42501')) t (who, code);
 select is(pg_temp.try_as('viewer', format($$ select trim_scale(capacity) from capacity_weeks(%L, '2026-03-02', 1, 'person') where key = %L $$, (select id from w), pg_temp.employee('Ada'))), '0', 'and the hours tell a viewer the same as anybody');
 update employees set user_id = pg_temp.person('member'), created_by = null where id = pg_temp.employee('Ada');
 update employee_time_off set created_by = pg_temp.person('admin');
+select is(pg_temp.try_as('member', format($$ select count(*) from employee_time_off where workspace_id = %L $$, (select id from w))), '2', 'a member reads their own, whoever wrote it');
 select is(pg_temp.try_as('member', format($$ update employee_time_off set kind = 'sick' where employee_id = %L and start_date = '2026-03-02' $$, pg_temp.employee('Ada'))), '1 rows', 'a member corrects their own');
 select is(pg_temp.try_as('member', format($$ delete from employee_time_off where employee_id = %L $$, pg_temp.employee('Bob'))), '0 rows', 'not that of others');
 

@@ -18,6 +18,13 @@ select pg_temp.hire('Joins', more => '{"employed_from": "2026-03-04", "employed_
 select is(pg_temp.capacity('capacity', pg_temp.of('Joins')), '24 8', 'core: from the first to the last day of the contract');
 select pg_temp.hire('Weekend', more => '{"employed_from": "2026-03-07", "employed_to": "2026-03-08"}');
 select is(pg_temp.capacity('capacity', pg_temp.of('Weekend')), '0', 'a contract of one weekend has no hours');
+insert into working_calendars (id, workspace_id, name, hours) select md5('sundays')::uuid, id, 'Sundays', '{0,0,0,0,0,0,6}' from w;
+select pg_temp.hire('Edge', more => jsonb_build_object('working_calendar_id', md5('sundays')::uuid, 'employed_from', '2026-03-15', 'employed_to', '2026-03-15'));
+select is(pg_temp.capacity('capacity', pg_temp.of('Edge')), '6', 'a contract of the last day that is asked for');
+select is(pg_temp.capacity('capacity', pg_temp.of('Edge'), 1, '2026-03-09'), '6', 'and of the last day of one week');
+update employees set employed_from = '2026-03-01', employed_to = '2026-03-02', working_calendar_id = null where name = 'Edge';
+select is(pg_temp.capacity('capacity', pg_temp.of('Edge')), '8', 'or of the first');
+delete from employees where name = 'Edge';
 select pg_temp.hire('Gone', more => '{"employed_to": "2026-03-01"}'), pg_temp.hire('Later', more => '{"employed_from": "2026-03-16"}'), pg_temp.hire('Deleted', more => '{"deleted_at": "2026-01-01T00:00:00Z"}');
 select is(pg_temp.capacity('capacity', pg_temp.of(who)), 'nothing', who || ' is not counted') from unnest('{Gone,Later,Deleted}'::text[]) who;
 
@@ -57,8 +64,10 @@ select pg_temp.hire('Bea');
 select pg_temp.promise('Bea', '2026-03-05', '2026-03-05', 100), pg_temp.promise('Bea', '2026-03-05', '2026-03-05', 100);
 select is(pg_temp.capacity('free', pg_temp.of('Bea')), '24 40', 'a double Thursday is 16 hours of 40');
 select is(pg_temp.capacity('over', pg_temp.of('Bea')), '8 0', 'and eight too many, whatever Friday is');
+select pg_temp.promise('Bea', '2026-03-09', '2026-03-10', 5), pg_temp.promise('Bea', '2026-02-23', '2026-03-01', 5);
 select is(pg_temp.try_as('owner', format($$ select string_agg(format('%%s %%s %%s of %%s: %%s', employee_name, week, trim_scale(over), trim_scale(capacity), jsonb_array_length(allocations)), ', ' order by employee_name) from over_allocations(%L, '2026-03-02', 4) $$, (select id from w))),
-  'Ada 2026-03-02 1.6 of 32: 2, Bea 2026-03-02 8 of 40: 2', 'who is promised too much, with the promises of that week');
+  'Ada 2026-03-02 1.6 of 32: 2, Bea 2026-03-02 8 of 40: 2', 'who is promised too much, with the promises of that week, not of the ones beside it');
+delete from employee_allocations where percentage = 5;
 
 -- Groups.
 insert into teams (id, workspace_id, name) select md5('red')::uuid, id, 'Red' from w;

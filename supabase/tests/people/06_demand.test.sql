@@ -19,11 +19,26 @@ select is((select skill_key from pipeline_resource_demands d join line l using (
 select throws_ok($$ select pg_temp.ask('Words', 'react', more => '{"alternatives": ["cobol"]}') $$, 'PC004', 'There is no skill "cobol", which is named as an alternative.', 'an alternative that nobody knows is named');
 select throws_ok($$ select pg_temp.ask('Words', 'react', more => '{"alternatives": [17]}') $$, 'PC004', null, 'nor is a number one');
 select throws_ok($$ select pg_temp.ask('Words', 'react', more => '{"alternatives": [null]}') $$, 'PC004', null, 'nor nothing');
+select throws_ok($$ select pg_temp.ask('Words', 'react', more => '{"alternatives": "vue"}') $$, 'PC004', 'Alternatives are a list of skills, such as ["react", "vue"].', 'a list is a list');
+select throws_ok($$ select pg_temp.ask('Words', 'react', more => jsonb_build_object('alternatives', array_fill('vue'::text, '{21}'))) $$, 'PC004', 'A demand names at most 20 alternatives; these are 21.', 'of which nobody reads more than twenty');
 select throws_ok($$ select pg_temp.ask('Words', 'react', more => '{"experience_level": "guru"}') $$, 'PC004', 'There is no level "guru".', 'a level that nobody knows is named');
 select throws_ok($$ update pipeline_resource_demands set skill_key = 'cobol' where id = (select id from line where name = 'key') $$, 'PC004', 'There is no skill "cobol".', 'and a skill');
 select throws_ok($$ select pg_temp.ask('Words', 'react', more => '{"start_date": "2026-03-02", "end_date": "2026-03-01"}') $$, '23514', null, 'a demand ends after it begins');
+-- One such row would be the end of every answer about the workspace.
+select throws_ok(format('select pg_temp.ask(''Words'', ''react'', more => %L)', jsonb_build_object(col, day)), '23514', null, format('no demand: %s %s', col, day))
+from unnest('{start_date,end_date}'::text[]) col, unnest('{infinity,-infinity}'::text[]) day;
+select throws_ok(format('select pg_temp.deal(''Never'', first => %L)', day), '23514', null, 'no deal begins at ' || day) from unnest('{infinity,-infinity}'::text[]) day;
+select throws_ok($$ select pg_temp.ask('Words', 'react', 10001) $$, '23514', null, 'nor does one ask for ten thousand people and one more');
 select is(private.level_key(level), key, format('%L is %s', level, coalesce(key, 'no level')))
 from (values ('Junior', 'junior'), ('jr', 'junior'), ('Mid-Level', 'mid'), ('SENIOR', 'senior'), ('sr.', 'senior'), ('lead', 'lead'), ('Principal', 'principal'), ('guru', null), (null, null)) l (level, key);
+create temp table words on commit drop as select pg_temp.ask('Words', 'react', more => '{"alternatives": ["golang", "vue"]}') as id;
+update skills set key = 'golang.org', category = 'servers' where key = 'go' and workspace_id = (select id from w);
+update skills set category = 'web' where key = 'react' and workspace_id = (select id from w);
+select is((select format('%s|%s|%s', d.skill_key, d.skill_category, d.alternatives) from pipeline_resource_demands d join words w using (id)), 'react|web|["golang.org", "vue"]', 'a skill with another key or category goes by it in demands, too');
+update pipeline_resource_demands set skill_category = 'frontend' where id = (select id from words);
+select is((select skill_key from pipeline_resource_demands d join words using (id)), null, 'whoever writes another category asks for it');
+update skills set key = 'go', category = 'backend' where key = 'golang.org' and workspace_id = (select id from w);
+update skills set category = 'frontend' where key = 'react' and workspace_id = (select id from w);
 delete from pipeline_projects where name = 'Words';
 
 -- Hours.
@@ -52,8 +67,8 @@ select pg_temp.deal('Later', days => null), pg_temp.ask('Later', 'go', more => '
 select is(pg_temp.of('Later'), '40 40 40', 'core: its own beginning and no end');
 select pg_temp.deal('Beyond'), pg_temp.ask('Beyond', 'go', more => '{"start_date": "2026-04-01"}');
 select is(pg_temp.of('Beyond', 8), 'nothing', 'a beginning after the end of the deal asks for nobody');
-select pg_temp.deal('Endless', days => 2000000000), pg_temp.ask('Endless', 'go');
-select is(pg_temp.of('Endless', 1), '40', 'nor is a duration beyond all dates an error');
+select pg_temp.deal('Endless', days => 100000), pg_temp.ask('Endless', 'go');
+select is(pg_temp.of('Endless', 1), '40', 'nor is a duration of centuries an error');
 select pg_temp.deal('Spring', first => '2026-03-23'), pg_temp.ask('Spring', 'go');
 select is(pg_temp.of('Spring', 3, '2026-03-23'), '40 40', 'core: the week in which the clocks change is a week');
 select pg_temp.deal('Year', first => '2026-12-28', days => 21), pg_temp.ask('Year', 'go');

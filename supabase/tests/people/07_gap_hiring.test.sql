@@ -26,6 +26,9 @@ select is(pg_temp.demand('hours', $$ key = 'react' $$, 2), '120 120', 'the deman
 select is(pg_temp.demand('unstaffed_hours', $$ key = 'react' $$, 2), '80 80', 'beside what is left of it');
 select pg_temp.away('Ada', '2026-03-12', '2026-03-13');
 select is(pg_temp.demand('unstaffed_hours', $$ key = 'react' $$, 2), '80 96', 'whoever is away does not do it: 16 hours are asked for again');
+update working_calendars set hours = '{8,8,8,8,8,0,4}' where workspace_id = (select id from w);
+select is(pg_temp.demand('unstaffed_hours', $$ key = 'react' $$, 2), '88 104', 'who works on Sundays gives a Sunday, too: 132 - 44, and 132 - 28');
+update working_calendars set hours = '{8,8,8,8,8,0,0}' where workspace_id = (select id from w);
 select pg_temp.promise('Bea', '2026-03-02', '2026-03-08', 100, 'firm', (select id from shop)), pg_temp.promise('Vera', '2026-03-02', '2026-03-08', 100, 'firm', (select id from shop)), pg_temp.promise('Vera', '2026-03-02', '2026-03-08', 100, 'firm', (select id from shop));
 select is(pg_temp.demand('unstaffed_hours', $$ key = 'react' $$, 2), '0 96', 'more than was asked for is nothing less than nothing');
 delete from employee_allocations where workspace_id = (select id from w);
@@ -70,6 +73,9 @@ select is(pg_temp.cover('category = ''frontend'' and skill_key is null'), 'front
 select is(pg_temp.cover('skill_key = ''react'''), 'react senior: 20', 'the skill comes before the category');
 update pipeline_resource_demands set alternatives = '["go"]' where workspace_id = (select id from w) and skill_key is null;
 select is(pg_temp.cover('category = ''frontend'' and skill_key is null'), 'frontend senior: 60, go senior: 40, nobody -: 20', 'then its alternatives');
+delete from pipeline_projects where workspace_id = (select id from w);
+select pg_temp.deal('Site'), pg_temp.ask('Site', 'frontend'), pg_temp.ask('Site', 'c#', 1, 100, '{"alternatives": ["react"]}');
+select is(pg_temp.cover(), 'frontend senior: 40, react senior: 40', 'of a category those first whom nobody asks for by name');
 select is(pg_temp.try_as('owner', format($$ select bool_and(used <= free + 0.001)::text from (select week, sum(hours) filter (where pass is not null) as used from demand_cover(%1$L, '2026-03-02', 2, 'unweighted') group by week) u join (select week, sum(free) as free from capacity_weeks(%1$L, '2026-03-02', 2, 'person') group by week) f using (week) $$, (select id from w))), 'true', 'nobody''s hour is used twice');
 
 -- Hiring. A full-time person works 40 × 0.9 = 36 hours a week. core: "by hand", _shared/planning/capacity/capacity.test.ts:

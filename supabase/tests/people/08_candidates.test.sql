@@ -20,6 +20,12 @@ update pipeline_resource_demands set allocation_percentage = 50 where id = (sele
 select is(pg_temp.try_as('viewer', format($$ select score from staffing_candidates(%L) where name = 'Busy' $$, (select id from line))), '100', 'half a day is all that half a place asks');
 select pg_temp.promise('Ada', '2026-03-02', '2026-03-08', 100), pg_temp.promise('Ada', '2026-03-02', '2026-03-08', 100);
 select is(pg_temp.try_as('viewer', format($$ select trim_scale(free_share) from staffing_candidates(%L) where name = 'Ada' $$, (select id from line))), '0.5', 'a week with too much in it does not eat up the next');
+-- A demand for Friday only: whoever is away on Friday is not free for it, however free Monday is.
+update pipeline_resource_demands set start_date = '2026-03-06', end_date = '2026-03-09' where id = (select id from line);
+select pg_temp.away('Lea', '2026-03-06', '2026-03-06'), pg_temp.away('Vera', '2026-03-03', '2026-03-05');
+select is(pg_temp.try_as('viewer', format($$ select string_agg(format('%%s %%s of %%s', name, trim_scale(free_hours), trim_scale(asked_hours)), ', ' order by name) from staffing_candidates(%L) where name in ('Lea', 'Vera') $$, (select id from line))), 'Lea 4 of 8, Vera 8 of 8', 'of a week that is cut its days count');
+delete from employee_time_off where employee_id in (pg_temp.employee('Lea'), pg_temp.employee('Vera'));
+update pipeline_resource_demands set start_date = null, end_date = null where id = (select id from line);
 update pipeline_resource_demands set experience_level = null where id = (select id from line);
 select is(pg_temp.try_as('viewer', format($$ select match from staffing_candidates(%L) where name = 'Jun' $$, (select id from line))), '100', 'who asks for no level takes any');
 update pipeline_resource_demands set skill_key = null, alternatives = '[]', experience_level = 'mid' where id = (select id from line);

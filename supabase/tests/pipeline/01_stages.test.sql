@@ -23,7 +23,7 @@ insert into pipeline_stages (workspace_id, key, label, position, default_probabi
 select is(private.stage_key((select id from w), 'qualification'), 'qualification', 'an own key beats an alias');
 
 insert into pipeline_projects (workspace_id, name, stage_key) select id, 'Deal', 'demo' from w;
-select throws_ok($$ delete from pipeline_stages where key = 'demo' and workspace_id = (select id from w) $$, '23503', null, 'a stage in use is not deleted');
+select throws_ok($$ delete from pipeline_stages where key = 'demo' and workspace_id = (select id from w) $$, 'PC008', 'The stage "Product Demo" holds deals: 1, of which 0 deleted.', 'a stage in use is not deleted');
 update pipeline_stages set key = 'presentation' where key = 'demo' and workspace_id = (select id from w);
 select is((select stage_key from pipeline_projects where workspace_id = (select id from w)), 'presentation', 'a renamed key takes its deals along');
 select is((select count(*) from pipeline_stage_history where workspace_id = (select id from w) and to_stage = 'demo'), 1::bigint, 'while history keeps the old one');

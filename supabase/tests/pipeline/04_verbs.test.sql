@@ -21,6 +21,7 @@ select is(pg_temp.move('vera', 'won'), 'PC002', 'a viewer moves nothing');
 select is(pg_temp.move('eve', 'won'), 'PC001', 'for a stranger there is no such deal');
 select is(pg_temp.move('anon', 'won'), '42501', 'anon cannot call it');
 select is(pg_temp.move('mia', 'nonsense'), 'PC004', 'an unknown stage is named');
+select is(pg_temp.move('mia', 'won', ', board_position => ''NaN'''), 'PC004', 'and a place that is no number');
 select is(pg_temp.move('mia', 'won', format(', expected_updated_at => %L', pg_temp.version())), 'won', 'with the version that was read it moves');
 select is(pg_temp.move('mia', 'lost', ', expected_updated_at => ''2020-01-01'''), 'PC008', 'with an older one it does not');
 select is(pg_temp.move('mia', 'lost', ', expected_stage => ''closed_won'''), 'lost', 'with the stage that was seen it moves');

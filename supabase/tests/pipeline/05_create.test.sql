@@ -59,7 +59,7 @@ select is(pg_temp.create_as('mia', '{"name": "X", "crm_id": "1"}'), 'PC004 crm_i
 select is(pg_temp.create_as('mia', '[]'), 'PC004 : A deal is an object of fields, such as {"name": "Bridge", "stage": "proposal"}.', 'a list is no deal');
 select is(pg_temp.create_as('mia', '{"name": "X", "stage": "nonsense"}'), 'PC004 stage: This workspace has no stage "nonsense".', 'an unknown stage is named');
 select is(pg_temp.create_as('mia', '{"name": "X", "required_skills": ["react", "telepathy"]}'), 'PC004 required_skills: The skill list of this workspace has no "telepathy".', 'an unknown skill is named');
-select is(pg_temp.create_as('mia', '{"name": "X", "required_skills": ["react", 7]}'), 'PC004 required_skills: required_skills is a list of skills, such as ["react", "sql"].', 'a number is no skill');
+select is(pg_temp.create_as('mia', '{"name": "X", "required_skills": ["react", 7]}'), 'PC004 required_skills: required_skills is a list of at most 200 skills, such as ["react", "sql"].', 'a number is no skill');
 select is(pg_temp.create_as('mia', '{"name": "X", "probability": -1}'), '23514 probability: The value of probability does not fit. The rule is: probability >= 0 AND probability <= 100.', 'a probability below 0 is refused, with the rule');
 select is(pg_temp.create_as('mia', '{"name": "X", "probability": 101}'), '23514 probability: The value of probability does not fit. The rule is: probability >= 0 AND probability <= 100.', 'and above 100');
 select is(pg_temp.create_as('mia', '{"name": "X", "probability": "NaN"}'), 'PC004 probability: The value of probability does not fit: invalid input syntax for type integer: "NaN".', 'NaN is no probability');
@@ -67,18 +67,25 @@ select is(pg_temp.create_as('mia', '{"name": "X", "estimated_value": "NaN"}'), '
 select alike(pg_temp.create_as('mia', '{"name": "X", "estimated_value": "Infinity"}'), 'PC004 estimated_value: %', 'nor is infinity');
 select is(pg_temp.create_as('mia', '{"name": "X", "board_position": "NaN"}'), '23514 board_position: The value of board_position does not fit. The rule is: board_position <> ''NaN''::double precision.', 'a place on the board is a number');
 select is(pg_temp.create_as('mia', '{"name": "X", "estimated_start_date": "soon"}'), 'PC004 estimated_start_date: The value of estimated_start_date does not fit: invalid input syntax for type date: "soon".', 'a day is a day');
-select is(pg_temp.create_as('mia', '{"name": "X", "estimated_duration": -1}'), '23514 estimated_duration: The value of estimated_duration does not fit. The rule is: estimated_duration >= 0.', 'work does not end before it starts');
+select is(pg_temp.create_as('mia', '{"name": "X", "estimated_duration": -1}'), '23514 estimated_duration: The value of estimated_duration does not fit. The rule is: estimated_duration >= 0 AND estimated_duration <= 100000.', 'work does not end before it starts');
 select is(pg_temp.create_as('mia', '{"name": " "}') , '23514 name: The value of name does not fit. The rule is: char_length(btrim(name)) >= 1 AND char_length(btrim(name)) <= 255.', 'a name has letters');
 select is(pg_temp.create_as('mia', '{}'), '23502 name: name cannot be empty.', 'and there is one');
 select is(pg_temp.create_as('mia', '{"name": "X", "priority": "urgent"}'), '23514 priority: The value of priority does not fit. The rule is: priority = ANY (ARRAY[''low''::text, ''medium''::text, ''high''::text, ''critical''::text]).', 'priorities are four');
-select is(pg_temp.create_as('mia', '{"name": "X"}', '[{"skill_category": "a", "start_date": "2027-02-01", "end_date": "2027-01-31"}]'), '23514 start_date, end_date: The value of start_date, end_date does not fit. The rule is: end_date >= start_date.', 'demand does not end before it starts');
-select is(pg_temp.create_as('mia', '{"name": "X"}', '[{"skill_category": "a"}, {"skill_key": "telepathy"}]'), 'PC004 skill_key: There is no skill "telepathy".', 'a skill asked for by key must be one');
-select is(pg_temp.create_as('mia', '{"name": "X"}', '[{"skill_category": "a", "alternatives": ["telepathy"]}]'), 'PC004 alternatives: There is no skill "telepathy", which is named as an alternative.', 'an alternative too');
+select is(pg_temp.create_as('mia', '{"name": "X"}', '[{"skill_category": "a", "start_date": "2027-02-01", "end_date": "2027-01-31"}]'), '23514 resource_demand.0.start_date, resource_demand.0.end_date: The value of resource_demand.0.start_date, resource_demand.0.end_date does not fit. The rule is: end_date >= start_date.', 'demand does not end before it starts');
+select is(pg_temp.create_as('mia', '{"name": "X"}', '[{"skill_category": "a"}, {"skill_key": "telepathy"}]'), 'PC004 resource_demand.1.skill_key: There is no skill "telepathy".', 'a skill asked for by key must be one');
+select is(pg_temp.create_as('mia', '{"name": "X"}', '[{"skill_category": "a", "alternatives": ["telepathy"]}]'), 'PC004 resource_demand.0.alternatives: There is no skill "telepathy", which is named as an alternative.', 'an alternative too');
 select is(pg_temp.create_as('mia', '{"name": "X"}', '[{"skill_category": "a"}, {"skill_category": "a", "colour": 1}]'), 'PC004 resource_demand.1.colour: Line 2 of resource_demand has no field "colour" that could be written.', 'a line''s unknown field is named with its line');
 select is(pg_temp.create_as('mia', '{"name": "X"}', '[{"skill_category": "a"}, 7]'), 'PC004 resource_demand.1: Line 2 of resource_demand is not an object of fields.', 'a number is no line');
 select is(pg_temp.create_as('mia', '{"name": "X"}', '[{"skill_category": "a", "required_count": 1.5}]'), 'PC004 resource_demand.0.required_count: The value of resource_demand.0.required_count does not fit: invalid input syntax for type integer: "1.5".', 'people are counted whole');
-select is(pg_temp.create_as('mia', '{"name": "X"}', '[{"skill_category": "a", "hourly_rate": "NaN"}]'), '23514 hourly_rate: The value of hourly_rate does not fit. The rule is: hourly_rate >= 0::numeric AND hourly_rate <> ''NaN''::numeric.', 'a rate is a number');
-select is(pg_temp.create_as('mia', '{"name": "X"}', '[{}]'), '23502 skill_category: skill_category cannot be empty.', 'a line says which skill');
+select is(pg_temp.create_as('mia', '{"name": "X"}', '[{"skill_category": "a", "hourly_rate": "NaN"}]'), '23514 resource_demand.0.hourly_rate: The value of resource_demand.0.hourly_rate does not fit. The rule is: hourly_rate >= 0::numeric AND hourly_rate <> ''NaN''::numeric.', 'a rate is a number');
+select is(pg_temp.create_as('mia', '{"name": "X"}', '[{}]'), 'PC004 resource_demand.0.skill_category: A line of resource_demand says which skill it asks for.', 'a line says which skill');
+select is(pg_temp.create_as('mia', '{"name": "X"}', '[{"skill_category": "a"}, {"skill_category": "a", "experience_level": "guru"}]'), 'PC004 resource_demand.1.experience_level: There is no level "guru". There are junior, mid, senior, lead and principal.', 'nor is there any other level');
+select is(pg_temp.create_as('mia', '{"name": "X"}', '[{"skill_category": "a", "alternatives": "sql"}]'), '23514 resource_demand.0.alternatives: The value of resource_demand.0.alternatives does not fit. The rule is: jsonb_typeof(alternatives) = ''array''::text.', 'alternatives are a list');
+select is(pg_temp.create_as('mia', '{"name": "X"}', '[{"skill_category": "a", "required_count": 10001}]'), '23514 resource_demand.0.required_count: The value of resource_demand.0.required_count does not fit. The rule is: required_count >= 1 AND required_count <= 10000.', 'nobody asks for more people than a list could add up');
+select is(split_part(pg_temp.create_as('mia', format('{"name": "X", "%s": "%s"}', f, d)), ':', 1), '23514 ' || f, format('%s of %s is a day that nothing can count with', f, d))
+from unnest('{expected_close_date,actual_close_date,estimated_start_date}'::text[]) f, unnest('{infinity,-infinity,20226-01-01,0044-03-15 BC}'::text[]) d;
+select is(split_part(pg_temp.create_as('mia', '{"name": "X"}', format('[{"skill_category": "a", "%s": "%s"}]', f, d)), ':', 1), '23514 resource_demand.0.' || f, format('%s of %s neither', f, d))
+from unnest('{start_date,end_date}'::text[]) f, unnest('{infinity,20226-01-01}'::text[]) d;
 select is(pg_temp.create_as('mia', '{"name": "X"}', '{}'), 'PC004 resource_demand: resource_demand is a list of at most 500 lines.', 'demand is a list');
 select is(pg_temp.create_as('mia', '{"name": "X"}', (select jsonb_agg('{"skill_category": "a"}'::jsonb) from generate_series(1, 501))::text), 'PC004 resource_demand: resource_demand is a list of at most 500 lines.', 'of 500 at most');
 select is(pg_temp.create_as('vera', '{"name": "X"}'), 'PC002 : This needs the role member in the workspace; yours is viewer.', 'a viewer creates nothing');
@@ -124,6 +131,7 @@ create temp table line on commit drop as select * from pg_temp.lines();
 select is(pg_temp.update_as('mia', '{}', format('[{"id": "%s", "required_count": 4}, {"skill_category": "react", "required_count": 3}]', (select id from line limit 1))), 'allowed', 'a list of demand replaces what was there');
 select results_eq($$ select l.id, l.skill_category, l.required_count, r.allocation_percentage from pg_temp.lines() l join pipeline_resource_demands r using (id) where l.id = (select id from line limit 1) $$,
   $$ select id, 'frontend', 4, 50 from line limit 1 $$, 'a line with its id keeps what is not named');
+select is(split_part(pg_temp.update_as('mia', '{}', format('[{"skill_category": "react"}, {"id": "%s", "start_date": "2027-02-01", "end_date": "2027-01-01"}]', (select id from line limit 1))), ':', 1), '23514 resource_demand.1.start_date, resource_demand.1.end_date', 'a line that is changed is named, too, where it does not fit');
 select results_eq($$ select skill_category, required_count from pg_temp.lines() $$, $$ values ('frontend', 4), ('other', 3) $$, 'one without is new, and what is missing is gone');
 select is(pg_temp.update_as('mia', '{"name": "Y"}', format('[{"id": "%s"}]', gen_random_uuid())) like 'PC001 resource_demand: Line % is not there, or is named twice.', true, 'a line of another deal is none');
 select is(pg_temp.update_as('mia', '{"name": "Y"}', format('[{"id": "%1$s"}, {"id": "%1$s"}]', (select id from pg_temp.lines() limit 1))) like 'PC001 resource_demand: Line % is not there, or is named twice.', true, 'a line is named once');
@@ -136,6 +144,9 @@ select is((select count(*) from pg_temp.lines()), 0::bigint, 'and then none is l
 update pipeline_projects set deleted_at = now() where id = (select id from d);
 select is(pg_temp.update_as('mia', '{"name": "Z"}'), 'PC001 : This deal does not exist or is not yours to see.', 'a deleted deal is not changed');
 select is(pg_temp.try_as('service_role', format($$ select (create_pipeline_project(%L, '{"name": "By a job"}')).name $$, (select id from w))), 'By a job', 'the secret key creates deals');
+
+select throws_ok($$ select private.refuse_misfit('23503', 'pipeline_projects', 'pipeline_projects_workspace_id_fkey', '', 'raw') $$, '23503', 'This workspace is not there any more.', 'a workspace that goes meanwhile is said to be gone');
+select throws_ok($$ select private.refuse_misfit('23505', 'pipeline_projects', 'nobody_knows_it', null, 'A sentence.') $$, '23505', 'A sentence.', 'and what has no field is said without one');
 
 select * from finish();
 rollback;

@@ -60,10 +60,30 @@ on conflict (workspace_id, pipeline_project_id) do update set score = 62, reason
 select is(pg_temp.shown('availability_score, availability_reasons, availability_stale', 'Bridge'), '{"availability_score": 62, "availability_reasons": ["Nobody for SQL."], "availability_stale": false}', 'the score comes with its reasons');
 select is(pg_temp.listed('availability_score < 70'), 'Bridge', 'by availability');
 
-update pipeline_stage_history set changed_at = now() - interval '5 days 3 hours' where pipeline_project_id = (select id from d where name = 'Bridge');
+update pipeline_projects set entered_stage_at = now() - interval '5 days 13 hours' where name = 'Bridge';
 select is(pg_temp.shown('days_in_stage', 'Bridge'), '{"days_in_stage": 5}', 'days in a stage are whole');
+select pg_temp.try_as('mia', $$ update pipeline_projects set name = 'Bridge', entered_stage_at = '2000-01-01' where name = 'Bridge' $$);
+select is(pg_temp.shown('days_in_stage', 'Bridge'), '{"days_in_stage": 5}', 'nobody writes when a deal came to its stage');
 select pg_temp.try_as('mia', format('select move_deal_stage(%L, %L)', (select id from d where name = 'Bridge'), 'negotiation'));
 select is(pg_temp.shown('days_in_stage, stage_label', 'Bridge'), '{"days_in_stage": 0, "stage_label": "Negotiation"}', 'and begin anew with a move');
+select pg_temp.try_as('mia', format($$ insert into pipeline_projects (workspace_id, name, entered_stage_at) values (%L, 'Claimed', '2000-01-01') $$, (select id from w)));
+select is(pg_temp.shown('days_in_stage', 'Claimed'), '{"days_in_stage": 0}', 'nor on a new one');
+select is((select count(*) from pipeline_projects p where p.workspace_id = (select id from w) and p.name <> 'Bridge'
+  and p.entered_stage_at <> (select max(h.changed_at) from pipeline_stage_history h where h.pipeline_project_id = p.id)), 0::bigint, 'it is what the stage history says');
+
+-- What a deal is found by follows its words and its company's name.
+select pg_temp.try_as('mia', $$ update pipeline_projects set client_name = 'Überlingen', description = null where name = 'Bridge' $$);
+select is(pg_temp.listed($$ search_text ilike '%überlingen%' $$), 'Bridge', 'a new word is found, whatever letters it has');
+select is(pg_temp.listed($$ search_text ilike '%LINGEN%' $$), 'Bridge', 'in capitals too, those from A to Z');
+select is(pg_temp.listed($$ search_text ilike '%two lanes%' $$), 'none', 'one that is gone is not');
+select pg_temp.try_as('mia', format($$ update crm_companies set name = 'Borealis 100%% \ _' where id = %L $$, (select id from c)));
+select is(pg_temp.listed($$ search_text ilike '%borealis 100\%%' $$), 'Bridge', 'a renamed company is found by its new name');
+select is(pg_temp.listed($$ search_text ilike '%steel%' $$), 'none', 'and not by its old one');
+select pg_temp.try_as('mia', $$ update pipeline_projects set company_id = null where name = 'Bridge' $$);
+select is(pg_temp.listed($$ search_text ilike '%borealis%' $$), 'none', 'a deal that left its company neither');
+select is(pg_temp.listed($$ search_text ilike '%roof%' $$, 'eve'), 'none', 'a stranger finds nothing');
+delete from pipeline_projects where name = 'Wall';
+select is((select count(*) from pipeline_search_texts t where t.workspace_id = (select id from w)), (select count(*) from pipeline_projects p where p.workspace_id = (select id from w)), 'no text outlives its deal, and none is missing');
 
 select * from finish();
 rollback;

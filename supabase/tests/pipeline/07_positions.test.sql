@@ -59,6 +59,12 @@ select is(pg_temp.board(), (select substr(names, 1, 1) || substr(names, 5, 1) ||
 update pipeline_projects set board_position = 'Infinity' where id = pg_temp.card('b');
 select is(pg_temp.drop_card('mia', 'a', 'b'), 'lead', 'behind infinity');
 select alike(pg_temp.board(), '%ba', 'there is still a place');
+update pipeline_projects set board_position = '-Infinity' where id = pg_temp.card('b');
+select is(pg_temp.try_as('mia', format('select (place_deal(%L)).stage_key', pg_temp.card('a'))), 'lead', 'on top of what lies beyond all numbers');
+select alike(pg_temp.board(), 'ab%', 'is on top');
+update pipeline_projects set board_position = '-Infinity' where id = pg_temp.card('a');
+select is(pg_temp.try_as('mia', format('select (place_deal(%L)).stage_key', pg_temp.card('b'))), 'lead', 'whichever of the two');
+select alike(pg_temp.board(), 'ba%', 'goes there');
 
 -- Other columns, other people -------------------------------------------------------------------------------------------
 

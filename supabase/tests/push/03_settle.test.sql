@@ -292,6 +292,17 @@ select pg_temp.remember('deal', 'opportunities');
 select pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('deal'), 'written'));
 select is((select sync_status from pipeline_projects where id = pg_temp.ours('D1')), 'failed', 'nor is one that another CRM has not got');
 delete from crm_sync_configs where workspace_id = (select id from w) and external_account_id = 'elsewhere';
+insert into crm_sync_conflicts (workspace_id, config_id, entity_type, entity_id, crm_record_id, app_data, crm_data, conflicting_fields)
+select w.id, pg_temp.connect_crm('hubspot', 'differs'), 'opportunities', pg_temp.ours('D1'), 'H1', '{"name": "a"}', '{"name": "b"}', '{name}' from w;
+update pipeline_projects set name = 'Engine 2d' where id = pg_temp.ours('D1');
+select pg_temp.remember('deal', 'opportunities');
+select pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('deal'), 'written'));
+select is((select sync_status from pipeline_projects where id = pg_temp.ours('D1')), 'conflict', 'one that gets through shows the conflict that waits meanwhile');
+update pipeline_projects set sync_status = 'failed', description = 'looked at again' where id = pg_temp.ours('D1');
+select pg_temp.take('opportunities');
+select is((select sync_status from pipeline_projects where id = pg_temp.ours('D1')), 'conflict', 'so does one of which nothing is left to send');
+delete from crm_sync_configs where workspace_id = (select id from w) and external_account_id = 'differs';
+update pipeline_projects set sync_status = 'failed' where id = pg_temp.ours('D1');
 update pipeline_projects set name = 'Engine 3' where id = pg_temp.ours('D1');
 select pg_temp.remember('deal', 'opportunities');
 select pg_temp.settle('opportunities', pg_temp.answer(pg_temp.item('deal'), 'written'));

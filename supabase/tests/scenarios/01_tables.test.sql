@@ -92,6 +92,9 @@ insert into said values
   ('add_people', null, '{"skill_key": "react", "start_date": "2027-02-01", "end_date": "2027-01-31"}', 'PC004 payload.end_date: end_date: people cannot leave before they come.'),
   ('add_people', null, '{"skill_key": "react", "start_date": "2027-02-01", "count": 0}', 'PC004 payload.count: count: one person at least, a thousand at most.'),
   ('add_people', null, '{"skill_key": "react", "start_date": "2027-02-01", "hours_per_week": "NaN"}', 'PC004 payload.hours_per_week: hours_per_week: half an hour at least, 168 at most.'),
+  ('add_people', null, '{"skill_key": "react", "start_date": "infinity"}', 'PC004 payload.start_date: start_date: a day between 1900 and 2199.'),
+  ('add_people', null, '{"skill_key": "react", "start_date": "20226-01-01"}', 'PC004 payload.start_date: start_date: a day between 1900 and 2199.'),
+  ('add_people', null, '{"skill_key": "react", "start_date": "2027-02-01", "end_date": "infinity"}', 'PC004 payload.end_date: end_date: a day between 1900 and 2199.'),
   ('add_people', null, '{"skill_key": "react", "start_date": "2027-02-01", "level": "guru"}', 'PC004 payload.level: level: there are junior, mid, senior, lead and principal.'),
   ('add_people', null, '{"skill_key": "react", "start_date": "soon"}', 'PC004 payload.start_date: The value of payload.start_date does not fit: invalid input syntax for type date: "soon".'),
   ('add_deal', null, '{}', 'PC004 payload.name: name cannot be empty.'),
@@ -100,9 +103,9 @@ insert into said values
   ('add_deal', null, '{"name": "X", "estimated_value": "NaN"}', '23514 estimated_value: The value of estimated_value does not fit. The rule is: estimated_value <> ''NaN''::numeric.'),
   ('add_deal', null, '{"name": "X", "required_skills": ["telepathy"]}', 'PC004 required_skills: The skill list of this workspace has no "telepathy".'),
   ('add_deal', null, '{"name": "X", "resource_demand": [{"skill_key": "telepathy"}]}', 'PC004 resource_demand.0.skill_key: There is no skill "telepathy".'),
-  ('add_deal', null, '{"name": "X", "resource_demand": [{}]}', 'PC004 resource_demand.0.skill_category: Line 1 of resource_demand says no skill.'),
-  ('add_deal', null, '{"name": "X", "resource_demand": [{"skill_key": "react", "experience_level": "guru"}]}', 'PC004 resource_demand.0.experience_level: There is no level "guru".'),
-  ('add_deal', null, '{"name": "X", "resource_demand": [{"skill_key": "react", "start_date": "2027-02-01", "end_date": "2027-01-31"}]}', '23514 start_date, end_date: The value of start_date, end_date does not fit. The rule is: end_date >= start_date.'),
+  ('add_deal', null, '{"name": "X", "resource_demand": [{}]}', 'PC004 resource_demand.0.skill_category: A line of resource_demand says which skill it asks for.'),
+  ('add_deal', null, '{"name": "X", "resource_demand": [{"skill_key": "react", "experience_level": "guru"}]}', 'PC004 resource_demand.0.experience_level: There is no level "guru". There are junior, mid, senior, lead and principal.'),
+  ('add_deal', null, '{"name": "X", "resource_demand": [{"skill_key": "react", "start_date": "2027-02-01", "end_date": "2027-01-31"}]}', '23514 resource_demand.0.start_date, resource_demand.0.end_date: The value of resource_demand.0.start_date, resource_demand.0.end_date does not fit. The rule is: end_date >= start_date.'),
   ('drop_deal', pg_temp.d('Roof'), '{"days": 1}', 'PC004 payload.days: An edit of the kind drop_deal has no field "days".');
 select is(pg_temp.edit('mia', 'Mine', kind, deal, payload), answer, format('%s %s is refused', kind, payload)) from said;
 select is((select count(*) from pipeline_scenario_edits where scenario_id = pg_temp.id_of('Mine')), 0::bigint, 'and nothing of it is written');

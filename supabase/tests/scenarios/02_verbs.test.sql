@@ -102,7 +102,17 @@ insert into pipeline_scenario_projects (workspace_id, scenario_id, pipeline_proj
 select is(pg_temp.plan_of('All'), 'shift_start:not_in_scenario shift_close:not_in_scenario set_probability:not_in_scenario', 'a scenario that is now about others leaves it out');
 delete from pipeline_scenario_projects where scenario_id = pg_temp.id_of('All');
 select pg_temp.edit('mia', 'All', 'add_deal', null, '{"name": "New", "stage": "proposal"}');
-update pipeline_stages set key = 'offer', label = 'Offer' where workspace_id = (select id from w) and key = 'proposal';
+select pg_temp.edit('mia', 'All', 'set_rates', null, '{"rates": {"proposal": 0.4, "lead": 0.1}}');
+insert into conversion_templates (workspace_id, key, label, source, rates) select id, 'ours', 'Ours', 'x', '{"proposal": 0.3}' from w;
+update pipeline_scenarios set conversion_rates = '{"proposal": 0.2}' where name = 'All';
+select is(pg_temp.try_as('otto', format('update pipeline_stages set key = %L, label = %L where workspace_id = %L and key = %L', 'offer', 'Offer', (select id from w), 'proposal')), '1 rows', 'a stage gets another key');
+select is((select rates from conversion_templates where key = 'ours'), '{"offer": 0.3}', 'which templates follow');
+select is((select conversion_rates from pipeline_scenarios where name = 'All'), '{"offer": 0.2}', 'and scenarios');
+select is((select jsonb_object_agg(kind, coalesce(payload -> 'rates', payload -> 'stage_key')) from pipeline_scenario_edits where scenario_id = pg_temp.id_of('All') and kind in ('add_deal', 'set_rates')),
+  '{"add_deal": "offer", "set_rates": {"lead": 0.1, "offer": 0.4}}', 'with their edits');
+delete from pipeline_scenario_edits where scenario_id = pg_temp.id_of('All') and kind = 'set_rates';
+delete from conversion_templates where key = 'ours';
+delete from pipeline_stages where workspace_id = (select id from w) and key = 'offer';
 select is(pg_temp.plan_of('All'), 'shift_start shift_close set_probability add_deal:unknown_stage', 'a deal of a stage that is gone cannot be added');
 
 -- Status -----------------------------------------------------------------------------------------------------------------

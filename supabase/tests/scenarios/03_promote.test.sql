@@ -19,8 +19,10 @@ grant select on d to authenticated;
 
 -- Mia's scenario varies Otto's, which moves the bridge by 10 days.
 select pg_temp.scenario('otto', 'Base');
+update pipeline_scenarios set conversion_rates = '{"lead": 0.1, "proposal": 0.2}', template_key = 'software', confidence_threshold = 0.4 where name = 'Base';
 select pg_temp.edit('otto', 'Base', 'shift_close', pg_temp.d('Bridge'), '{"days": 10}');
 insert into scenario select 'Plan', pg_temp.try_as('mia', format('select (copy_scenario(%L, %L, true)).id', pg_temp.id_of('Base'), 'Plan'))::uuid;
+update pipeline_scenarios set conversion_rates = '{"lead": 0.3}', template_key = 'construction', confidence_threshold = 0.6 where name = 'Plan';
 create temp table edits (kind text, deal text, payload jsonb) on commit drop;
 insert into edits values
   ('shift_close', 'Bridge', '{"days": -9}'), ('shift_start', 'Bridge', '{"days": 7}'), ('shift_start', 'Bridge', '{"days": 14}'),
@@ -47,6 +49,9 @@ alter table pipeline_projects add constraint no_new_one check (name <> 'New') no
 select alike(pg_temp.promote('otto'), '23514 name: %', 'when one part fails');
 select is((select expected_close_date from pipeline_projects where id = pg_temp.d('Bridge')), date '2028-02-28', 'nothing is written');
 alter table pipeline_projects drop constraint no_new_one;
+update pipeline_projects set expected_close_date = '9999-12-31' where id = pg_temp.d('Bridge');
+select alike(pg_temp.promote('otto'), '23514 expected_close_date: The value of expected_close_date does not fit. The rule is: %', 'a day that is moved beyond the calendar is named');
+update pipeline_projects set expected_close_date = '2028-02-28' where id = pg_temp.d('Bridge');
 
 create temp table was on commit drop as select * from pipeline_projects p where p.id in (select id from d);
 create temp table answer on commit drop as
@@ -77,13 +82,19 @@ select is(pg_temp.try_as('mia', format('update pipeline_scenarios set conversion
 select is(pg_temp.try_as('mia', format('select activate_scenario(%L)', pg_temp.id_of('Plan'))), 'PC008', 'and its status');
 select is(pg_temp.plan_of('Plan'), 'shift_close:already_promoted shift_close:already_promoted shift_start:already_promoted shift_start:already_promoted set_probability:already_promoted set_probability:already_promoted drop_deal:already_promoted shift_close:already_promoted shift_start:already_promoted shift_start:already_promoted drop_deal:already_promoted set_rates add_people add_deal:already_promoted',
   'what is in the deals now does not count a second time');
-insert into pipeline_scenario_edits (workspace_id, scenario_id, kind, pipeline_project_id, payload, created_at)
-select w.id, pg_temp.id_of('Base'), 'shift_close', pg_temp.d('Other'), '{"days": 2}', now() + interval '1 minute' from w;
+select is(pg_temp.edit('otto', 'Base', 'shift_close', pg_temp.d('Other'), '{"days": 2}'), 'allowed', 'its base goes on');
 select is((select string_agg(kind, ' ' order by place) from private.scenario_plan(pg_temp.id_of('Plan')) where skipped is null), 'shift_close set_rates add_people', 'what its base gets afterwards does');
 select is(pg_temp.plan_of('Base'), 'shift_close shift_close', 'a base alone has not been promoted');
 insert into scenario select 'Next', pg_temp.try_as('mia', format('select (copy_scenario(%L, %L)).id', pg_temp.id_of('Plan'), 'Next'))::uuid;
-select is((select string_agg(kind, ' ' order by position) from pipeline_scenario_edits where scenario_id = pg_temp.id_of('Next')), 'set_rates add_people', 'a copy begins with the rest');
+select is((select string_agg(kind, ' ' order by position) from pipeline_scenario_edits where scenario_id = pg_temp.id_of('Next')), 'shift_close set_rates add_people', 'a copy begins with the rest, also of the base');
+select is(pg_temp.plan_of('Next'), 'shift_close set_rates add_people', 'and counts nothing of the base a second time');
+select is((select base_scenario_id from pipeline_scenarios where id = pg_temp.id_of('Next')), null, 'it stands alone');
+select results_eq(format('select template_key, confidence_threshold from pipeline_scenarios where id = %L', pg_temp.id_of('Next')), $$ values ('construction', 0.6::numeric(4, 3)) $$, 'with the nearest template and threshold');
+select is((select conversion_rates from pipeline_scenarios where id = pg_temp.id_of('Next')), '{"lead": 0.3, "proposal": 0.2}', 'with the rates that counted, its own before those of the base');
 select is(pg_temp.try_as('mia', format('update pipeline_scenarios set deleted_at = now() where id = %L', pg_temp.id_of('Plan'))), '1 rows', 'it can be put in the bin');
+select is(pg_temp.try_as('otto', format('update pipeline_stages set key = %L where workspace_id = %L and key = %L', 'idea', (select id from w), 'lead')), '1 rows', 'a stage gets another key');
+select results_eq(format('select conversion_rates from pipeline_scenarios where id in (%L, %L) order by status', pg_temp.id_of('Next'), pg_temp.id_of('Plan')),
+  $$ values ('{"idea": 0.3, "proposal": 0.2}'::jsonb), ('{"lead": 0.3}') $$, 'what is promoted says what it said then');
 
 select * from finish();
 rollback;

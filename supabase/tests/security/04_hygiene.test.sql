@@ -33,6 +33,26 @@ select is((select string_agg(c.relname, ', ') from pg_class c where c.relnamespa
 select is((select string_agg(c.relname, ', ') from pg_class c where c.relnamespace = 'private'::regnamespace and c.relkind in ('r', 'p') and has_any_column_privilege('authenticated', c.oid, 'select') and c.relname not in ('stage_aliases', 'crm_app_fields')), null, 'and read no more there than the two lists of names');
 
 select is((
+  select string_agg(format('%s %s', t.relname, v.verb), ', ')
+  from tables t
+  cross join unnest('{INSERT,UPDATE,DELETE}'::text[]) v (verb)
+  cross join unnest('{authenticated,service_role}'::text[]) r (role)
+  where t.relkind in ('r', 'p') and t.relname not in ('workspaces', 'workspace_members', 'workspace_invitations')
+    and case v.verb when 'DELETE' then has_table_privilege(r.role, t.oid, v.verb) else has_any_column_privilege(r.role, t.oid, v.verb) end
+    and not exists (select from policies p where p.tablename = t.relname and p.cmd = v.verb)
+), null, 'what no policy lets a person write is granted to nobody, not to the secret key either');
+select is((
+  select string_agg(p.signature, ', ' order by p.signature) from functions p join pg_proc f on f.oid = p.oid
+  where p.nspname = 'private' and f.provolatile = 'v' and (has_function_privilege('authenticated', p.oid, 'execute') or has_function_privilege('service_role', p.oid, 'execute'))
+    and f.proname <> all ('{add_demand,number_column,position_after,replace_demand,scenario_to_edit,set_scenario_status,write_promotion}')
+), null, 'of what writes, clients call in schema private only the parts of their own calls');
+select is((
+  select string_agg(t.relname, ', ') from tables t join pg_attribute a on a.attrelid = t.oid and a.attname = 'workspace_id'
+  where t.relkind = 'r' and has_column_privilege('authenticated', t.oid, a.attnum, 'update') and not exists (
+    select from pg_trigger g where g.tgrelid = t.oid and g.tgenabled = 'O' and g.tgfoid in ('private.touch_record'::regproc, 'private.touch_authored_record'::regproc, 'private.keep_workspace'::regproc))
+), null, 'a row stays in its workspace');
+
+select is((
   select string_agg(format('%s (%s)', c.conname, c.conrelid::regclass), ', ')
   from pg_constraint c
   where c.contype = 'f' and c.connamespace in ('public'::regnamespace, 'private'::regnamespace)

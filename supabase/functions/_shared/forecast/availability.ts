@@ -27,7 +27,7 @@ export async function availability(deps: ForecastDeps, user: { id: string }, inp
     rows.push(scoreDeal(deal, staffing));
     await deps.breathe();
   }
-  await keepAvailability(deps.db, input.workspace_id, rows);
+  await keepAvailability(deps.db, input.workspace_id, rows, staffing.read_at);
   return rows.map(({ start_date: _, duration: __, ...row }) => row);
 }
 

@@ -3,7 +3,7 @@ import type { RunKind } from "../db/sql/forecastRuns.ts";
 import { readConversionRates } from "../planning/probability/rates.ts";
 import { type NamedScenario, type Progress, whatIf } from "../planning/scenario/whatIf.ts";
 import { changeAnswer, forecastAnswer, heading, type Json } from "./answer.ts";
-import { prepare } from "./plan.ts";
+import { countOf, prepare } from "./plan.ts";
 import type { ForecastRequest, ResourceRequest, WhatIfRequest } from "./requests.ts";
 import { resourceForecast } from "./resource.ts";
 import { type PassedOver, readScenario } from "./scenarios.ts";
@@ -102,10 +102,20 @@ export function calculate(kind: RunKind, request: object, inputs: ForecastInputs
   return CALCULATIONS[kind](request as never, inputs, draws);
 }
 
-/** Deals times scenarios: what a run draws in each of its rounds. */
-export function drawnDeals(kind: RunKind, request: object, inputs: ForecastInputs): number {
-  const { conversion_scenarios: given, scenario_ids: stored, compare_with: base } = request as Partial<WhatIfRequest>;
-  const compared = kind === "what_if" ? (given ?? stored ?? []).length + (base === "first" ? 0 : 1) : 1;
-  const added = inputs.scenarios.flatMap(({ edits }) => edits).filter(({ kind: edit }) => edit === "add_deal").length;
-  return inputs.deals.length * compared + added;
+/** Sorting one period of one run takes as long as drawing two deals; new business makes it five. */
+const PERIOD = 2;
+const PERIOD_WITH_NEW = 5;
+
+/** What a run draws in each of its rounds, over all scenarios, in deals; and the periods that it is kept in. */
+export function costOf(kind: RunKind, request: object, inputs: ForecastInputs): { deals: number; periods: number } {
+  if (kind === "resource_forecast") return { deals: inputs.deals.length + addedDeals(inputs), periods: 0 };
+  const asked = request as ForecastRequest & Partial<WhatIfRequest>;
+  const named = kind === "what_if" ? (asked.conversion_scenarios ?? asked.scenario_ids ?? []).length : 0;
+  const compared = named + (kind === "what_if" && asked.compare_with === "first" ? 0 : 1);
+  const periods = countOf(inputs, asked);
+  const each = inputs.deals.length + periods * (asked.include_new_business ? PERIOD_WITH_NEW : PERIOD);
+  return { deals: compared * each + addedDeals(inputs), periods };
 }
+
+const addedDeals = ({ scenarios }: ForecastInputs) =>
+  scenarios.flatMap(({ edits }) => edits).filter(({ kind }) => kind === "add_deal").length;

@@ -67,6 +67,21 @@ describe("the header", () => {
   });
 });
 
+describe("a header", () => {
+  it("whose last column has no name says which it is", () => {
+    expect(read("name;external_id;;\nAnn;1;;").errors).toEqual([
+      { line: 1, column: "", message: "Column 3 has no name. Remove it, or name it." },
+      { line: 1, column: "", message: "Column 4 has no name. Remove it, or name it." },
+    ]);
+  });
+
+  it("in another encoding is one fault", () => {
+    const message = "The header has characters that cannot be printed. Save the file as UTF-8.";
+    for (const header of ["n\u0000a\u0000m\u0000e\u0000", "\uFFFD\uFFFDn\u0000"])
+      expect(read(`${header}\nAnn`).errors).toEqual([{ line: 1, column: null, message }]);
+  });
+});
+
 describe("cells", () => {
   it("mean what their column is", () => {
     const csv = "name,email,fte,employed_to,tags\nAnn,Ann@A.Test,0.5,,roof; wall ;\n";
@@ -111,6 +126,9 @@ describe("cells", () => {
     ["name", "", "may not be empty"],
     ["name", "x".repeat(256), "255 characters at most"],
     ["title", "a\u0007b", "cannot be printed"],
+    ["title", "\u0093quoted\u0094", "cannot be printed"],
+    ["name", "Jos\uFFFD", "Save it as UTF-8"],
+    ["name", "Jos\ud800", "Save it as UTF-8"],
   ])("%s %s is wrong", (column, value, message) => {
     const cells: Record<string, string> = { name: "Ann", external_id: "1", [column]: value };
     const csv = [Object.keys(cells), Object.values(cells).map((cell) => `"${cell}"`)]

@@ -6,10 +6,14 @@ export type CellValue = string | number | boolean | string[];
 export type CellReader = (text: string) => { value: CellValue } | { wrong: string };
 
 /** Printed characters, tabs and line ends only; a cell that looks like a formula is text and stays so. */
-const CONTROL = /(?![\t\n\r\u0080-\u009F])\p{Cc}/u;
+const CONTROL = /(?![\t\n\r])\p{Cc}/u;
+/** What stands for a letter that was read in the wrong encoding. */
+const LOST = /[\uFFFD\p{Cs}]/u;
 
-export function hasControl(text: string): boolean {
-  return CONTROL.test(text);
+/** The sentence that says why these characters cannot stay, if one cannot. */
+export function unfit(text: string): string | null {
+  if (LOST.test(text)) return "A character in it was lost: the file was not read as what it is. Save it as UTF-8.";
+  return CONTROL.test(text) ? "There is a character in it that cannot be printed." : null;
 }
 
 export const text =

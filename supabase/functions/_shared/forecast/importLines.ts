@@ -1,4 +1,4 @@
-import { type CellValue, hasControl } from "./importCells.ts";
+import { type CellValue, unfit } from "./importCells.ts";
 import type { Column, ImportKind } from "./importColumns.ts";
 import { type CsvLine, type LineError, readCsv } from "./importCsv.ts";
 
@@ -33,13 +33,19 @@ export function readImport(csv: string, kind: ImportKind): ImportFile {
 function checkHeader(header: readonly string[], { columns }: ImportKind): LineError[] {
   const known = Object.keys(columns);
   const fault = (column: string, message: string): LineError => ({ line: 1, column, message });
-  const unknown = header.filter((column) => !known.includes(column));
-  const twice = header.filter((column, at) => header.indexOf(column) < at);
+  if (header.some((column) => unfit(column) !== null))
+    return [
+      { line: 1, column: null, message: "The header has characters that cannot be printed. Save the file as UTF-8." },
+    ];
+  const nameless = header.flatMap((column, at) => (column === "" ? [at + 1] : []));
+  const unknown = header.filter((column) => column !== "" && !known.includes(column));
+  const twice = header.filter((column, at) => column !== "" && header.indexOf(column) < at);
   const missing = known.filter((column) => columns[column]?.required === true && !header.includes(column));
   return [
     ...unknown.map((column) =>
       fault(column, `"${column}" is no column of this file. It may have ${known.join(", ")}.`),
     ),
+    ...nameless.map((at) => fault("", `Column ${at} has no name. Remove it, or name it.`)),
     ...twice.map((column) => fault(column, `The column "${column}" is there twice.`)),
     ...missing.map((column) => fault(column, `The column "${column}" is missing.`)),
   ];
@@ -66,7 +72,8 @@ function readLine({ line, cells }: CsvLine, header: readonly string[], kind: Imp
 
 /** undefined: the line says nothing of this column; null: it empties it. */
 function readCell(cell: string, { read, required, keeps }: Column) {
-  if (hasControl(cell)) return { wrong: "There is a character in it that cannot be printed." };
+  const wrong = unfit(cell);
+  if (wrong !== null) return { wrong };
   if (cell !== "") return read(cell);
   if (required === true) return { wrong: "This may not be empty." };
   return { value: keeps === true ? undefined : null };

@@ -71,7 +71,7 @@ export function prepare(inputs: ForecastInputs, ask: PlanAsk): Prepared {
 
 const USUAL_MONTHS = 12;
 
-function countOf({ scenarios }: ForecastInputs, { periods, grain }: PlanAsk): number {
+export function countOf({ scenarios }: ForecastInputs, { periods, grain }: Pick<PlanAsk, "periods" | "grain">): number {
   if (periods !== null) return periods;
   const months = Math.max(...scenarios.map(({ forecast_months }) => forecast_months), 0) || USUAL_MONTHS;
   return grain === "month" ? months : weeksOf(months);

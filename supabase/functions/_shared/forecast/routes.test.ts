@@ -46,10 +46,11 @@ describe("a forecast", () => {
     const watched = setUp({ tick: 300 });
     watched.world.inputs = inputsOf({ deals: many(300) });
     expect((await watched.ask("forecast", { runs: 10 })).status).toBe(200);
-    expect(watched.world.told).toEqual([
-      { done: 100, total: 300, phase: "drawing" },
-      { done: 200, total: 300, phase: "drawing" },
-      { done: 300, total: 300, phase: "drawing" },
+    const { told } = watched.world;
+    expect([...new Set(told.map(({ done, total }) => `${done} of ${total}`))]).toEqual([
+      "100 of 300",
+      "200 of 300",
+      "300 of 300",
     ]);
     const stopped = setUp({ tick: 300 });
     stopped.world.inputs = inputsOf({ deals: many(300) });
@@ -99,6 +100,57 @@ describe("what is refused", () => {
     const answer = await ask("forecast", { runs: 50_000 });
     expect([answer.status, answer.body.code]).toEqual([422, "too_many_runs"]);
     nothingWritten(world);
+  });
+
+  it("many periods of many scenarios: few deals take long to sort as well", async () => {
+    const { ask, world } = setUp();
+    world.inputs = inputsOf({ deals: [dealRow("a")] });
+    const scenarios = (count: number) => ({
+      conversion_scenarios: Array.from({ length: count }, (_, n) => ({ name: `Case ${n}`, conversion_rates: {} })),
+    });
+    const weeks = { grain: "week", periods: 120, runs: 50_000 };
+    const many = await ask("what-if", { ...weeks, ...scenarios(10) });
+    expect([many.status, many.body.code]).toEqual([422, "too_many_runs"]);
+    // (1 deal + 60 months × 2) × 11 scenarios × 50,000.
+    const months = await ask("what-if", { periods: 60, runs: 50_000, ...scenarios(10) });
+    expect([months.status, months.body.detail]).toEqual([422, expect.stringContaining("67 million draws")]);
+    // 30 weeks × 2 × 2 × 50,000 are six million, with new business fifteen.
+    const [few, more] = [
+      { ...weeks, periods: 149 },
+      { ...weeks, periods: 100 },
+    ];
+    expect((await ask("what-if", { ...few, ...scenarios(1) })).status).toBe(422);
+    expect((await ask("what-if", { ...more, ...scenarios(1), wait: false })).status).toBe(202);
+  });
+
+  it("more runs over more periods than there is room for, with the number that there is", async () => {
+    const { ask, world } = setUp();
+    const answer = await ask("forecast", { grain: "week", periods: 260, runs: 50_000 });
+    expect([answer.status, answer.body.code]).toEqual([422, "too_many_runs"]);
+    expect(answer.body.detail).toMatch(/50,000 runs over 260 periods.*at most 23,076 runs/);
+    nothingWritten(world);
+    expect((await ask("forecast", { grain: "week", periods: 260, runs: 23_076 })).status).toBe(200);
+  });
+
+  it.each(["a\u0000b", "\ud800", "\u0007", "   ", "x".repeat(256)])(
+    "a scenario named %j, which nobody could keep",
+    async (name) => {
+      const { ask, world } = setUp();
+      const answer = await ask("what-if", { conversion_scenarios: [{ name, conversion_rates: {} }] });
+      expect([answer.status, answer.body.errors]).toEqual([
+        422,
+        [{ field: "conversion_scenarios.0.name", message: expect.any(String) }],
+      ]);
+      nothingWritten(world);
+    },
+  );
+
+  it("a day after which there are no years of four digits", async () => {
+    const { ask } = setUp();
+    for (const route of ["forecast", "resource-forecast"])
+      expect((await ask(route, { as_of: "9999-12-31" })).body.errors).toEqual([
+        { field: "as_of", message: expect.any(String) },
+      ]);
   });
 
   it("a viewer who wants more than 10,000 runs, and a stranger who wants any, without costing the workspace a turn", async () => {

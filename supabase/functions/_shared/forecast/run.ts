@@ -13,7 +13,7 @@ import { problem } from "../http/problem.ts";
 import { PlanningError } from "../planning/failure.ts";
 import type { Canonical } from "../planning/identity/canonicalJson.ts";
 import { ENGINE_VERSION, inputsHash } from "../planning/identity/inputsHash.ts";
-import { type Calculation, calculate, drawnDeals, type Result } from "./calculate.ts";
+import { type Calculation, calculate, costOf, type Result } from "./calculate.ts";
 import type { ForecastDeps } from "./deps.ts";
 import { admit, checkCost, INLINE_DRAWS } from "./limits.ts";
 import type { Asked } from "./requests.ts";
@@ -38,7 +38,7 @@ export async function answerRun(deps: ForecastDeps, user: { id: string }, asked:
   return { body: { ...about, status: "completed", ...result } };
 }
 
-interface Begun {
+export interface Begun {
   run: BegunRun;
   about: { inputs_hash: string; engine_version: number; seed: number; runs: number };
   work: Calculation;
@@ -55,8 +55,7 @@ export async function begin(
   inputs: ForecastInputs,
 ): Promise<Begun> {
   const { runs } = request;
-  const draws = drawnDeals(kind, request, inputs) * runs;
-  checkCost(draws);
+  const draws = checkCost(costOf(kind, request, inputs), runs);
   const hash = await inputsHash({ kind, request, inputs } as unknown as Canonical);
   const seed = request.seed ?? scenarioSeed(inputs) ?? Number.parseInt(hash.slice(0, 8), 16);
   const work = calculate(kind, request, inputs, { runs, seed });

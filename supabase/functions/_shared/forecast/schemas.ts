@@ -4,7 +4,18 @@ import { MAX_PERIODS } from "../planning/time/periods.ts";
 
 /** Bodies of pipeline-forecast. How many runs a person may ask for depends on who they are: limits.ts. */
 
-const day = z.string().refine((text) => parseDay(text) !== null, "A day is written as 2026-11-21.");
+/** To the year 2199, as the days of deals. */
+const LAST_DAY = "2199-12-31";
+const day = z
+  .string()
+  .refine((text) => parseDay(text) !== null && text <= LAST_DAY, `A day is written as 2026-11-21, until ${LAST_DAY}.`);
+/** No control characters, and no half of a character: the database keeps neither. */
+const name = z
+  .string()
+  .trim()
+  .min(1)
+  .max(255)
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, "A name has letters, digits and signs only.");
 const share = z.number().min(0).max(1);
 const currencyCode = z.string().regex(/^[A-Z]{3}$/, "A currency is three capital letters, such as EUR.");
 const ids = z.array(z.uuid()).min(1).max(1_000);
@@ -63,7 +74,7 @@ export const whatIfInput = z
     ...span,
     pipeline_project_ids: ids.nullable().default(null),
     conversion_scenarios: z
-      .array(z.strictObject({ name: z.string().trim().min(1).max(255), conversion_rates: rates }))
+      .array(z.strictObject({ name, conversion_rates: rates }))
       .min(1)
       .max(10)
       .nullable()

@@ -25,6 +25,7 @@ function person(
 
 /** Four weeks from Monday 2 November 2026, without holidays. */
 const staffingOf = (more: Partial<Staffing> = {}): Staffing => ({
+  read_at: "2026-11-02T00:00:00Z",
   today: "2026-11-04",
   from: "2026-11-02",
   weeks: 4,

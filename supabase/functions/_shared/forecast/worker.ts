@@ -1,12 +1,16 @@
 import { readInputs } from "../db/sql/forecast.ts";
-import { claimRun } from "../db/sql/forecastRuns.ts";
+import { claimRun, refuseDaily } from "../db/sql/forecastRuns.ts";
 import { keepAvailability, readStaffing, staleAvailability } from "../db/sql/people.ts";
+import { DbFailure } from "../db/types.ts";
+import { HttpProblem } from "../http/problem.ts";
 import type { Logger } from "../log/logger.ts";
+import { PlanningError } from "../planning/failure.ts";
+import { ENGINE_VERSION } from "../planning/identity/inputsHash.ts";
 import { scoreDeal } from "./availability.ts";
 import { calculate } from "./calculate.ts";
 import type { ForecastDeps } from "./deps.ts";
-import { askedForecast } from "./requests.ts";
-import { begin, calculateHeld, LEASE_SECONDS } from "./run.ts";
+import { type Asked, askedForecast } from "./requests.ts";
+import { type Begun, begin, calculateHeld, LEASE_SECONDS } from "./run.ts";
 import { forecastInput, type WorkInput } from "./schemas.ts";
 
 /** What the database's sweep asks for: one thing a call, so that each has the processor time of a call of its own. */
@@ -41,13 +45,33 @@ async function scoreStale(deps: ForecastDeps, workspace: string): Promise<void> 
     rows.push(scoreDeal(deal, staffing));
     await deps.breathe();
   }
-  await keepAvailability(deps.db, workspace, rows);
+  await keepAvailability(deps.db, workspace, rows, staffing.read_at);
 }
 
 /** Twelve months from today, as everybody sees them: what accuracy is measured by. */
 async function daily(deps: ForecastDeps, workspace: string): Promise<void> {
   const asked = askedForecast(forecastInput.parse({ workspace_id: workspace, include_new_business: true }), "daily");
-  const inputs = await readInputs(deps.db, workspace, null, asked.ask);
-  const { run, work: steps, first } = await begin(deps, null, asked, inputs);
-  if (run.fence !== null) await calculateHeld(deps, { id: run.run_id, fence: run.fence }, steps, first);
+  const begun = await beginDaily(deps, asked);
+  if (begun?.run.fence == null) return;
+  await calculateHeld(deps, { id: begun.run.run_id, fence: begun.run.fence }, begun.work, begun.first);
+}
+
+/** Nobody waits for the answer, so a refusal is kept where people look. */
+async function beginDaily(deps: ForecastDeps, asked: Asked): Promise<Begun | null> {
+  try {
+    return await begin(deps, null, asked, await readInputs(deps.db, asked.workspace, null, asked.ask));
+  } catch (error) {
+    const why = refusalOf(error);
+    if (why === null) throw error;
+    await refuseDaily(deps.db, { ...asked, ...why, version: ENGINE_VERSION, runs: asked.request.runs });
+    return null;
+  }
+}
+
+/** null: a fault of ours, or of the moment. */
+function refusalOf(error: unknown): { code: string; message: string } | null {
+  if (error instanceof PlanningError) return { code: error.fault, message: error.message };
+  if (error instanceof HttpProblem) return { code: error.problem.code, message: error.message };
+  if (error instanceof DbFailure && error.code === "PC004") return { code: "invalid_input", message: error.message };
+  return null;
 }

@@ -111,6 +111,24 @@ export async function failRun(db: Db, run: HeldRun, code: string, message: strin
   return parseOne(held, rows, "forecast_fail").held;
 }
 
+export interface Refusal {
+  workspace: string;
+  request: object;
+  version: number;
+  runs: number;
+  code: string;
+  message: string;
+}
+
+/** A daily forecast that cannot be made, where people see it. */
+export async function refuseDaily(db: Db, refusal: Refusal): Promise<void> {
+  const { workspace, request, version, runs, code, message } = refusal;
+  await db.query(
+    "select private.forecast_refuse_daily($1::uuid, $2::text::jsonb, $3::integer, $4::integer, $5::text, $6::text)",
+    [workspace, json(request), version, runs, code, message],
+  );
+}
+
 const kept = z.object({ result: z.record(z.string(), z.json()), seed: z.coerce.number() });
 
 /** As it was calculated, by whoever. */

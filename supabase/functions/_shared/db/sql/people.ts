@@ -23,6 +23,7 @@ const person = z.object({
 });
 
 const staffing = z.object({
+  read_at: z.string(),
   today: z.string(),
   /** A Monday. */
   from: z.string(),
@@ -61,8 +62,18 @@ export interface KeptAvailability {
   duration: number | null;
 }
 
-export async function keepAvailability(db: Db, workspace: string, rows: readonly KeptAvailability[]): Promise<void> {
-  await db.query("select private.keep_availability($1::uuid, $2::text::jsonb)", [workspace, json(rows)]);
+/** What has changed since `readAt` stays to be worked out again. */
+export async function keepAvailability(
+  db: Db,
+  workspace: string,
+  rows: readonly KeptAvailability[],
+  readAt: string,
+): Promise<void> {
+  await db.query("select private.keep_availability($1::uuid, $2::text::jsonb, $3::text::timestamptz)", [
+    workspace,
+    json(rows),
+    readAt,
+  ]);
 }
 
 /** Deals whose score is old, the oldest first. */

@@ -43,6 +43,13 @@ describe("best, commit and weighted", () => {
     expect(undated.deals).toBe(0);
   });
 
+  it("counts what is just as sure as it has to be, and a deal of today as not overdue", () => {
+    const edge = [open(10, 0.7, AS_OF), open(1, 0.2, AS_OF)];
+    const { total, overdue } = forecastLines(edge, MONTHS, AS_OF, { commitFrom: 0.7, countFrom: 0.2 });
+    expect([total.commit, total.best, overdue.deals]).toEqual([10, 11, 0]);
+    expect(forecastLines([open(10, 0.7, AS_OF - 1)], MONTHS, AS_OF, RULES).overdue.deals).toBe(1);
+  });
+
   it("closed ≤ commit ≤ best and closed ≤ weighted ≤ best, and the total is the sum", () => {
     const anyDeal = fc.record({
       value: fc.integer({ min: 0, max: 1_000_000 }),

@@ -11,14 +11,14 @@ const COUNTED = 30;
 /**
  * Adds the revenue of deals that nobody has entered yet: a compound Poisson number per period (Klugman, Panjer and
  * Willmot, Loss Models, ch. 9) whose mean swings by a common factor per run, exp(s·z - s²/2), so that its own mean
- * stays what it is.
+ * stays what it is. Yields after each period.
  */
-export function addNewBusiness(
+export function* addNewBusiness(
   business: NewBusiness,
   periods: number,
   { runs, seed }: Draws,
   scratch: RevenueScratch,
-): void {
+): Generator<void, void, void> {
   const swings = streamFor(seed, "new-business", "swing");
   for (let run = 0; run < runs; run++)
     scratch.client[run] = Math.exp(business.swing * nextNormal(swings) - business.swing ** 2 / 2);
@@ -31,6 +31,7 @@ export function addNewBusiness(
       const revenue = compound(mean * (scratch.client[run] as number), business, stream);
       scratch.byPeriod[place] = (scratch.byPeriod[place] as number) + revenue;
     }
+    yield;
   }
 }
 

@@ -33,7 +33,8 @@ export function* drawRevenue(
     done++;
     if (done % DEALS_PER_STEP === 0) yield done;
   }
-  if (model.newBusiness !== null) addNewBusiness(model.newBusiness, model.periods.count, draws, scratch);
+  if (model.newBusiness !== null)
+    for (const _ of addNewBusiness(model.newBusiness, model.periods.count, draws, scratch)) yield done;
   yield done;
 }
 

@@ -148,6 +148,7 @@ describe("rates of a plan", () => {
     const { model, undated } = toModel(plan, { ...setting, countFrom: 0.5 });
     expect(model.deals.map(({ id }) => id)).toEqual(["b"]);
     expect(undated.map(({ id }) => id)).toEqual(["n"]);
+    expect(toModel(plan, { ...setting, countFrom: 0.8 }).model.deals.map(({ id }) => id)).toEqual(["b"]);
   });
 });
 

@@ -5,14 +5,14 @@
 export type Day = number;
 
 const MS_PER_DAY = 86_400_000;
-const ISO_DAY = /^(\d{4})-(\d{2})-(\d{2})$/;
+/** The year 0 is unknown to the database. */
+const ISO_DAY = /^(?!0000)\d{4}-\d{2}-\d{2}$/;
 
 /** null: not a day of the calendar (2026-02-30). */
 export function parseDay(text: string): Day | null {
-  const match = ISO_DAY.exec(text);
-  if (match === null) return null;
-  const day = Date.UTC(Number(match[1]), Number(match[2]) - 1, Number(match[3])) / MS_PER_DAY;
-  return formatDay(day) === text ? day : null;
+  if (!ISO_DAY.test(text)) return null;
+  const time = Date.parse(`${text}T00:00:00Z`);
+  return !Number.isNaN(time) && formatDay(time / MS_PER_DAY) === text ? time / MS_PER_DAY : null;
 }
 
 export function formatDay(day: Day): string {

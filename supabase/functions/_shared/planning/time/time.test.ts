@@ -9,7 +9,8 @@ describe("days", () => {
   it("are read and written, and 30 February is none", () => {
     expect(day("1970-01-02")).toBe(1);
     expect(formatDay(day("2024-02-29"))).toBe("2024-02-29");
-    for (const wrong of ["2023-02-29", "2026-02-30", "2026-1-1", "2026-01-01T00:00", ""])
+    for (const first of ["0001-01-01", "0099-12-31", "9999-12-31"]) expect(formatDay(day(first))).toBe(first);
+    for (const wrong of ["2023-02-29", "2026-02-30", "2026-13-01", "0000-01-01", "2026-1-1", "2026-01-01T00:00", ""])
       expect(parseDay(wrong)).toBeNull();
   });
 
