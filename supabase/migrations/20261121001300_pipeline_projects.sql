@@ -85,8 +85,12 @@ create function private.settle_stage() returns trigger
 language plpgsql set search_path = '' as $$
 declare
   stage public.pipeline_stages;
-  moved constant boolean := tg_op = 'UPDATE' and new.stage_key is distinct from old.stage_key;
+  moved boolean := tg_op = 'UPDATE' and new.stage_key is distinct from old.stage_key;
 begin
+  -- A stage that gets another key takes its deals along: nobody moved them.
+  if moved then
+    moved := exists (select from public.pipeline_stages s where s.workspace_id = old.workspace_id and s.key = old.stage_key);
+  end if;
   select * into stage from public.pipeline_stages s where s.workspace_id = new.workspace_id and s.key = new.stage_key;
   if not found then
     -- An unknown stage passes on unchanged, for the foreign key to refuse.

@@ -23,7 +23,7 @@ create table public.crm_sync_errors (
 create unique index crm_sync_errors_open_record_uq on public.crm_sync_errors (config_id, entity_type, crm_record_id)
   where status = 'open' and crm_record_id is not null;
 create unique index crm_sync_errors_open_run_uq on public.crm_sync_errors (operation_id, entity_type, code) nulls not distinct
-  where status = 'open' and crm_record_id is null and record_id is null;
+  where status = 'open' and crm_record_id is null and record_id is null and operation_id is not null;
 create unique index crm_sync_errors_open_push_uq on public.crm_sync_errors (config_id, entity_type, record_id)
   where status = 'open' and direction = 'push';
 create index crm_sync_errors_push_idx on public.crm_sync_errors (config_id, entity_type, record_id) where direction = 'push' and status <> 'resolved';

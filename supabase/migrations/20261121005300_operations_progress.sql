@@ -52,7 +52,7 @@ declare
 begin
   insert into public.crm_sync_errors as e (workspace_id, config_id, operation_id, entity_type, kind, code, message)
   values (v_operation.workspace_id, v_operation.config_id, p_operation, p_entity, p_kind, p_code, p_message)
-  on conflict (operation_id, entity_type, code) where status = 'open' and crm_record_id is null and record_id is null do update
+  on conflict (operation_id, entity_type, code) where status = 'open' and crm_record_id is null and record_id is null and operation_id is not null do update
   set attempts = e.attempts + 1, message = excluded.message, kind = excluded.kind, last_seen_at = clock_timestamp();
 end
 $$;

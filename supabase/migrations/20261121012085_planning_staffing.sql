@@ -264,21 +264,20 @@ end
 $$;
 
 -- Week by week, of the first and the last only the days of the demand: who is away on its Friday is not free on Monday for it.
-create function private.place_hours(p_demand public.pipeline_resource_demands, p_people uuid[])
+create function private.place_hours(p_demand public.pipeline_resource_demands, p_first date, p_last date, p_people uuid[])
 returns table (employee_id uuid, asked double precision, free double precision)
 language sql stable set search_path = '' as $$
   with span as materialized (
-    select d.first_day, d.last_day, d.first_day || array(
-      select private.week_start(d.first_day) + 7 * g.n
-      from generate_series(1, (d.last_day - private.week_start(d.first_day)) / 7) g (n)) || (d.last_day + 1) as borders
-    from private.place_days(p_demand) d
+    select p_first || array(
+      select private.week_start(p_first) + 7 * g.n
+      from generate_series(1, (p_last - private.week_start(p_first)) / 7) g (n)) || (p_last + 1) as borders
   ),
   asked as materialized (
     select s.borders[g.n] as first_day, p_demand.allocation_percentage / 100::double precision
-      * (t.running[s.borders[g.n + 1] - s.first_day + 1] - t.running[s.borders[g.n] - s.first_day + 1]) as hours
+      * (t.running[s.borders[g.n + 1] - p_first + 1] - t.running[s.borders[g.n] - p_first + 1]) as hours
     from span s
     join public.planning_settings o on o.workspace_id = p_demand.workspace_id
-    cross join lateral private.calendar_totals(o.workspace_id, s.first_day, s.last_day, o.default_calendar_id) t
+    cross join lateral private.calendar_totals(o.workspace_id, p_first, p_last, o.default_calendar_id) t
     cross join lateral generate_series(1, cardinality(s.borders) - 1) g (n)
   ),
   free as (
@@ -292,7 +291,7 @@ language sql stable set search_path = '' as $$
   from unnest(p_people) p (id)
   left join free f on f.employee_id = p.id
 $$;
-comment on function private.place_hours(public.pipeline_resource_demands, uuid[]) is 'Hours that one place of a demand asks for, and for how many of them each of these people is free.';
+comment on function private.place_hours(public.pipeline_resource_demands, date, date, uuid[]) is 'Hours that one place of a demand asks for on these days, and for how many of them each of these people is free.';
 
 create function public.staffing_candidates(demand_id uuid, max_results int default 20)
 returns table (
@@ -303,6 +302,7 @@ language plpgsql stable security definer set search_path = '' as $$
 #variable_conflict use_column
 declare
   v_demand public.pipeline_resource_demands;
+  v_days record;
 begin
   select d.* into v_demand from public.pipeline_resource_demands d where d.id = staffing_candidates.demand_id;
   -- An id that there is not and one of strangers get the same answer.
@@ -310,6 +310,7 @@ begin
   if staffing_candidates.max_results is null or staffing_candidates.max_results not between 1 and 200 then
     raise exception 'From 1 to 200 people can be asked for.' using errcode = 'PC004', hint = 'max_results';
   end if;
+  select * into v_days from private.place_days(v_demand);
   return query
   with fit as materialized (
     select m.* from private.candidate_matches(v_demand) m
@@ -319,7 +320,7 @@ begin
       case when h.asked > 0 then h.free / h.asked else 0 end as share
     from fit f
     join public.employees e on e.workspace_id = v_demand.workspace_id and e.id = f.employee_id and e.deleted_at is null
-    join private.place_hours(v_demand, array(select p.employee_id from fit p)) h on h.employee_id = f.employee_id
+    join private.place_hours(v_demand, v_days.first_day, v_days.last_day, array(select p.employee_id from fit p)) h on h.employee_id = f.employee_id
   )
   select r.id, r.name, r.team_id, r.skill_key, r.level, r.years, r.match, round(r.asked::numeric, 4), round(r.free::numeric, 4),
     round(r.share::numeric, 4), round((r.match * r.share)::numeric)::int
@@ -332,6 +333,6 @@ comment on function public.staffing_candidates(uuid, int) is
   'Who could take one place of a demand, best first: their best fitting skill, the hours of it for which they are free, week by week, and the score of both. Whoever lacks the time is listed with 0.';
 
 revoke execute on function private.candidate_matches(public.pipeline_resource_demands), private.place_days(public.pipeline_resource_demands),
-  private.place_hours(public.pipeline_resource_demands, uuid[]) from public, anon, authenticated, service_role;
+  private.place_hours(public.pipeline_resource_demands, date, date, uuid[]) from public, anon, authenticated, service_role;
 revoke execute on function public.staffing_candidates(uuid, int) from public, anon;
 grant execute on function public.staffing_candidates(uuid, int) to authenticated, service_role;

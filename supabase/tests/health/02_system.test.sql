@@ -64,6 +64,10 @@ select results_eq('select crm_record_id from private.crm_journal where operation
 select results_eq('select crm_record_id from crm_sync_errors where config_id = (select id from c) order by 1', $$ values ('dead10'), ('dead100'), ('open10'), ('open100'), ('resolved10') $$, 'errors that are not settled stay');
 select results_eq('select crm_record_id from crm_sync_conflicts where config_id = (select id from c) order by 1', $$ values ('ignored10'), ('pending10'), ('pending500'), ('resolved10') $$, 'so do conflicts');
 select results_eq('select operation, count(*) from crm_sync_operations where config_id = (select id from c) group by 1 order by 1', $$ values ('plan', 1::bigint), ('sync', 3) $$, 'old plans and runs are gone, except one that has a journal left');
+insert into crm_sync_errors (workspace_id, config_id, operation_id, kind, code, message)
+select w.id, c.id, pg_temp.op('sync', 500), 'rate_limited', 'daily_quota', 'X.' from w, c, generate_series(1, 2);
+select private.retain();
+select is((select count(*) from crm_sync_errors where code = 'daily_quota' and operation_id is null), 2::bigint, 'what is open of two such runs stays, though it says the same');
 select cmp_ok((select count(*) from crm_audit_log where config_id = (select id from c)), '>', 0::bigint, 'the audit log is for good');
 update private.retention_settings set keep = '1 year' where subject = 'audit';
 select private.retain();

@@ -24,8 +24,10 @@ select is(private.stage_key((select id from w), 'qualification'), 'qualification
 
 insert into pipeline_projects (workspace_id, name, stage_key) select id, 'Deal', 'demo' from w;
 select throws_ok($$ delete from pipeline_stages where key = 'demo' and workspace_id = (select id from w) $$, 'PC008', 'The stage "Product Demo" holds deals: 1, of which 0 deleted.', 'a stage in use is not deleted');
+update pipeline_projects set probability = 77, entered_stage_at = '2026-01-02' where name = 'Deal' and workspace_id = (select id from w);
 update pipeline_stages set key = 'presentation' where key = 'demo' and workspace_id = (select id from w);
 select is((select stage_key from pipeline_projects where workspace_id = (select id from w)), 'presentation', 'a renamed key takes its deals along');
+select is((select probability || ' ' || entered_stage_at::date from pipeline_projects where workspace_id = (select id from w)), '77 2026-01-02', 'with what a person wrote on them, and as long there as they have been');
 select is((select count(*) from pipeline_stage_history where workspace_id = (select id from w) and to_stage = 'demo'), 1::bigint, 'while history keeps the old one');
 select lives_ok($$ delete from pipeline_stages where key = 'proposal' and workspace_id = (select id from w) $$, 'an unused stage is deleted');
 select throws_ok($$ insert into pipeline_projects (workspace_id, name, stage_key) select id, 'X', 'proposal' from w $$, '23503', null, 'and takes no deals any more');

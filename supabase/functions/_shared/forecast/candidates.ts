@@ -1,10 +1,11 @@
 import { requireRole } from "../db/sql/forecast.ts";
-import { demandPlace, readStaffing } from "../db/sql/people.ts";
+import { demandPlace, readPlaceHours, readStaffing } from "../db/sql/people.ts";
 import { problem } from "../http/problem.ts";
 import { rankCandidates } from "../planning/people/rank.ts";
+import { formatDay } from "../planning/time/days.ts";
 import type { ForecastDeps } from "./deps.ts";
 import type { CandidatesInput } from "./schemas.ts";
-import { freeShare, fullWeeksOf, heldOf, stretchOf, wantedOf } from "./staffing.ts";
+import { heldOf, stretchOf, wantedOf } from "./staffing.ts";
 
 /** Who could take one place of a demand, best first, and why. */
 export async function candidates({ db }: ForecastDeps, user: { id: string }, input: CandidatesInput) {
@@ -17,12 +18,19 @@ export async function candidates({ db }: ForecastDeps, user: { id: string }, inp
   const [deal] = staffing.deals;
   if (row === undefined || deal === undefined) throw problem(404, "not_found", "There is no such demand.");
   const stretch = stretchOf(row, deal, staffing);
-  const weeks = fullWeeksOf(staffing);
+  const hours =
+    stretch === null
+      ? new Map()
+      : await readPlaceHours(db, row.id, {
+          first: formatDay(stretch.start),
+          last: formatDay(stretch.end),
+          people: staffing.people.map(({ id }) => id),
+        });
   const people = staffing.people.map((person) => ({
     id: person.id,
     name: person.name,
     skills: heldOf(person, row),
-    freeShare: stretch === null ? 0 : freeShare(person, row.percentage / 100, stretch, weeks),
+    freeShare: shareOf(hours.get(person.id)),
   }));
   const names = new Map(people.map(({ id, name }) => [id, name]));
   const ranked = rankCandidates(wantedOf(row), people);
@@ -41,4 +49,8 @@ export async function candidates({ db }: ForecastDeps, user: { id: string }, inp
       reasons,
     })),
   };
+}
+
+function shareOf(hours: { asked: number; free: number } | undefined): number {
+  return hours === undefined || hours.asked === 0 ? 0 : hours.free / hours.asked;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Staffing, StaffingPerson } from "../db/sql/people.ts";
 import { parseDay } from "../planning/time/days.ts";
 import { scoreDeal } from "./availability.ts";
-import { freeShare, fullWeeksOf, steadyShare, stretchOf } from "./staffing.ts";
+import { fullWeeksOf, steadyShare, stretchOf } from "./staffing.ts";
 import { dealRow, demandRow } from "./testing.ts";
 
 const day = (text: string) => parseDay(text) ?? 0;
@@ -64,11 +64,6 @@ describe("how free somebody is", () => {
   it("a holiday in between stops nobody, half the time away does", () => {
     expect(steadyShare(person("a", "react", [FREE, [0, 0], FREE, FREE]), all, weeks)).toBe(1);
     expect(steadyShare(person("a", "react", [FREE, [0, 0], [0, 0], FREE]), all, weeks)).toBe(0);
-  });
-
-  it("of what is asked: every week counts as far as it goes", () => {
-    // Half of forty hours are asked in each of four weeks; one week has ten.
-    expect(freeShare(person("a", "react", [FREE, [40, 10], FREE, FREE]), 0.5, all, weeks)).toBe(70 / 80);
   });
 
   it("is looked at from today on, and half a year where there is no end", () => {

@@ -96,14 +96,3 @@ export function steadyShare(person: StaffingPerson, stretch: Stretch, weeks: Ful
   }
   return usual === 0 || there < (1 - MOST_AWAY) * usual ? 0 : share;
 }
-
-/** Of the hours that one place asks for, how many somebody has free: Σ min(free, asked) / Σ asked. */
-export function freeShare(person: StaffingPerson, allocation: number, stretch: Stretch, weeks: FullWeeks): number {
-  let [given, asked] = [0, 0];
-  for (const [week, full] of hoursByWeek(stretch, weeks)) {
-    const hours = allocation * full;
-    asked += hours;
-    given += Math.min(hours, person.weeks.get(week)?.free ?? 0);
-  }
-  return asked === 0 ? 0 : given / asked;
-}

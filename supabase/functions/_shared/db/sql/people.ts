@@ -90,3 +90,20 @@ export async function demandPlace(db: Db, demandId: string): Promise<{ workspace
   );
   return row ?? null;
 }
+
+const placeHours = z.object({ employee_id: z.string(), asked: z.number(), free: z.number() });
+
+/** The hours that one place of a demand asks for from day to day (YYYY-MM-DD), and those of them that each person has free. */
+export async function readPlaceHours(
+  db: Db,
+  demandId: string,
+  { first, last, people }: { first: string; last: string; people: readonly string[] },
+): Promise<Map<string, { asked: number; free: number }>> {
+  const rows = await db.query(
+    `select h.* from public.pipeline_resource_demands d
+     cross join lateral private.place_hours(d, $2::text::date, $3::text::date, $4::text::uuid[]) h
+     where d.id = $1::uuid`,
+    [demandId, first, last, `{${people.join(",")}}`],
+  );
+  return new Map(rows.map((row) => placeHours.parse(row)).map(({ employee_id, ...hours }) => [employee_id, hours]));
+}
