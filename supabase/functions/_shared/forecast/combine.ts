@@ -65,15 +65,14 @@ function rateEdits(
     : ratesOn(row, readConversionRates(given, prepared.stages), prepared, speaks);
 }
 
-/** For all deals where the scenario is about all, else for its own, deal by deal. */
+/** For all deals where the scenario is about all, else for its own. */
 function ratesOn(row: InputScenario, rates: ConversionRates, { plan, setting }: Prepared, speaks: Speaks): Edit[] {
   if (row.deal_ids.length === 0) return [{ kind: "set_rates", rates }];
   const own = new Set(row.deal_ids);
-  return plan.deals.flatMap(({ id, stage }): Edit[] => {
+  const rated = plan.deals.flatMap(({ id, stage }): [string, number][] => {
     const rate = rates.get(stage);
     const isOpen = setting.rates.stages.get(stage)?.kind === "open";
-    return rate === undefined || !isOpen || !own.has(id) || !speaks(row, id)
-      ? []
-      : [{ kind: "set_probability", dealId: id, rate }];
+    return rate === undefined || !isOpen || !own.has(id) || !speaks(row, id) ? [] : [[id, rate]];
   });
+  return rated.length === 0 ? [] : [{ kind: "set_probabilities", rates: new Map(rated) }];
 }

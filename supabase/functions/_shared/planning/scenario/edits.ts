@@ -7,6 +7,8 @@ export type Edit =
   | { kind: "shift_start"; dealId: string; days: number }
   | { kind: "shift_close"; dealId: string; days: number }
   | { kind: "set_probability"; dealId: string; rate: number }
+  /** The same for many deals at once, by id. */
+  | { kind: "set_probabilities"; rates: ReadonlyMap<string, number> }
   | { kind: "drop_deal"; dealId: string }
   | { kind: "keep_deals"; dealIds: ReadonlySet<string> }
   | { kind: "add_deal"; deal: PlanDeal; demands: readonly DemandLine[] }
@@ -27,6 +29,13 @@ const APPLY: { [K in Edit["kind"]]: Apply<K> } = {
       throw new PlanningError("probability_out_of_range", "A probability lies between 0 and 100 %.");
     return withDeal(plan, dealId, (deal) => ({ ...deal, editedRate: rate }));
   },
+  set_probabilities: (plan, { rates }) => ({
+    ...plan,
+    deals: plan.deals.map((deal) => {
+      const rate = rates.get(deal.id);
+      return rate === undefined ? deal : { ...deal, editedRate: rate };
+    }),
+  }),
   drop_deal: (plan, { dealId }) => {
     indexOf(plan, dealId);
     return {
