@@ -35,7 +35,7 @@ const TOUCHED = 100;
 const TOUCHED_TARGET_MS = 1_000;
 
 /** An index gives them back in the order that a client asks for by default. */
-const NEVER_NULL: ReadonlySet<string> = new Set(["created_at"]);
+const NEVER_NULL: ReadonlySet<string> = new Set(["created_at", "name"]);
 const ROWS = 50;
 
 interface Member {

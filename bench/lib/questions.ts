@@ -35,6 +35,7 @@ const VIEWS: readonly Question[] = [
 /** The list of deals: each documented filter and order; what is found often, seldom and never. */
 const LIST: readonly Omit<Question, "view">[] = [
   { about: "newest", order: "created_at" },
+  { about: "by name", order: "name", ascending: true },
   { about: "by weighted value", order: "weighted_value" },
   { about: "by value", order: "estimated_value" },
   { about: "longest in its stage", order: "entered_stage_at", ascending: true },

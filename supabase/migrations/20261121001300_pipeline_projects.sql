@@ -66,6 +66,7 @@ create index pipeline_projects_created_at_idx on public.pipeline_projects (works
 create index pipeline_projects_expected_close_date_idx on public.pipeline_projects (workspace_id, expected_close_date)
   where deleted_at is null and expected_close_date is not null;
 -- What a list of deals is ordered by. weighted_value and estimated_value: the greatest first, those without one last.
+create index pipeline_projects_name_idx on public.pipeline_projects (workspace_id, name) where deleted_at is null;
 create index pipeline_projects_entered_stage_idx on public.pipeline_projects (workspace_id, entered_stage_at) where deleted_at is null;
 create index pipeline_projects_weighted_value_idx on public.pipeline_projects (workspace_id, weighted_value desc nulls last) where deleted_at is null;
 create index pipeline_projects_estimated_value_idx on public.pipeline_projects (workspace_id, estimated_value desc nulls last) where deleted_at is null;

@@ -49,6 +49,11 @@ begin
     or case when jsonb_typeof(r.value) = 'number' then r.value::numeric not between 0 and 1 else true end
   limit 1;
   if v_wrong.key is null then
+    select string_agg(format('"%s"', r.key), ' and ' order by r.key) as key, private.stage_key(p_workspace, r.key) as stage into v_wrong
+    from jsonb_each(p_rates) r group by 2 having count(*) > 1 limit 1;
+    if v_wrong.key is not null then
+      raise exception '% are the same stage; it has one conversion rate.', v_wrong.key using errcode = 'PC004', hint = format('conversion_rates.%s', v_wrong.stage);
+    end if;
     -- Rounded: what is as good as 0 has no double of its own.
     return (select coalesce(jsonb_object_agg(private.stage_key(p_workspace, r.key), trim_scale(round(r.value::numeric, 9))), '{}') from jsonb_each(p_rates) r);
   elsif v_wrong.stage is null then

@@ -202,6 +202,7 @@ describe("the probability of a deal", () => {
       }
       return null;
     };
+    expect(failure({ proposal: 0.5, " Proposal": 0.6 })).toEqual(["duplicate_id", "conversion_rates. Proposal"]);
     expect(failure({ closing: 0.5 })).toEqual(["unknown_stage", "conversion_rates.closing"]);
     expect(failure({ proposal: 60 })).toEqual(["probability_out_of_range", "conversion_rates.proposal"]);
     expect(failure({ proposal: Number.NaN })).toEqual(["probability_out_of_range", "conversion_rates.proposal"]);

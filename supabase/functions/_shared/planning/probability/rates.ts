@@ -44,6 +44,12 @@ export function readConversionRates(
         `A conversion rate lies between 0 and 1; "${name}" has ${rate}.`,
         `conversion_rates.${name}`,
       );
+    if (rates.has(stage.key))
+      throw new PlanningError(
+        "duplicate_id",
+        `"${name}" is a stage that has a conversion rate already, in another spelling.`,
+        `conversion_rates.${name}`,
+      );
     rates.set(stage.key, rate);
   }
   return rates;
