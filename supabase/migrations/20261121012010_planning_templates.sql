@@ -38,6 +38,7 @@ create function private.stage_rates(p_workspace uuid, p_rates jsonb) returns jso
 language plpgsql stable set search_path = '' as $$
 declare
   v_wrong record;
+  v_twice record;
 begin
   if jsonb_typeof(p_rates) is distinct from 'object' then
     raise exception 'Conversion rates are an object of stages and shares, such as {"proposal": 0.6}.' using errcode = 'PC004', hint = 'conversion_rates';
@@ -49,10 +50,10 @@ begin
     or case when jsonb_typeof(r.value) = 'number' then r.value::numeric not between 0 and 1 else true end
   limit 1;
   if v_wrong.key is null then
-    select string_agg(format('"%s"', r.key), ' and ' order by r.key) as key, private.stage_key(p_workspace, r.key) as stage into v_wrong
+    select string_agg(format('"%s"', r.key), ' and ' order by r.key collate "C") as names, private.stage_key(p_workspace, r.key) as stage into v_twice
     from jsonb_each(p_rates) r group by 2 having count(*) > 1 limit 1;
-    if v_wrong.key is not null then
-      raise exception '% are the same stage; it has one conversion rate.', v_wrong.key using errcode = 'PC004', hint = format('conversion_rates.%s', v_wrong.stage);
+    if v_twice.stage is not null then
+      raise exception '% are the same stage; it has one conversion rate.', v_twice.names using errcode = 'PC004', hint = format('conversion_rates.%s', v_twice.stage);
     end if;
     -- Rounded: what is as good as 0 has no double of its own.
     return (select coalesce(jsonb_object_agg(private.stage_key(p_workspace, r.key), trim_scale(round(r.value::numeric, 9))), '{}') from jsonb_each(p_rates) r);

@@ -97,9 +97,9 @@ select is(pg_temp.create_as('mia', format('{"name": "X", "owner_id": "%s"}', pg_
 select is((select count(*) from pipeline_projects p join w on w.id = p.workspace_id), 2::bigint, 'none of these left a deal');
 select is((select count(*) from pipeline_resource_demands r join w on w.id = r.workspace_id), 3::bigint, 'or a line of demand');
 
-delete from skill_aliases;
+delete from skill_aliases where workspace_id = (select id from w);
 update pipeline_resource_demands set skill_key = null, alternatives = '[]';
-delete from skills;
+delete from skills where workspace_id = (select id from w);
 select is(pg_temp.try_as('mia', format($$ select (create_pipeline_project(%L, '{"name": "X", "required_skills": [" Welding", "Welding"]}')).required_skills $$, (select id from w))), '["Welding"]', 'a workspace that keeps no list of skills takes any word');
 
 -- Changes ----------------------------------------------------------------------------------------------------------------

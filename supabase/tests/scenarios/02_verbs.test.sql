@@ -14,8 +14,8 @@ create function pg_temp.begin_as(who text, scenario_name text, deals uuid[] defa
 $$;
 
 select is(pg_temp.begin_as('mia', 'Q3', array[pg_temp.d('Bridge'), pg_temp.d('Roof'), pg_temp.d('Bridge')], '{"lead": 0.2, "Prospecting": 0.3, "closed_won": 1}', 'spec_000'), 'allowed', 'a member begins a scenario over some deals');
-insert into scenario select name, id from pipeline_scenarios where name = 'Q3';
-select results_eq($$ select status, conversion_rates, template_key, forecast_months, created_by from pipeline_scenarios where name = 'Q3' $$,
+insert into scenario select name, id from pipeline_scenarios where workspace_id = (select id from w) and name = 'Q3';
+select results_eq($$ select status, conversion_rates, template_key, forecast_months, created_by from pipeline_scenarios where workspace_id = (select id from w) and name = 'Q3' $$,
   $$ values ('draft', '{"lead": 0.2, "prospect": 0.3, "won": 1}'::jsonb, 'spec_000', 12, pg_temp.person('mia')) $$, 'with rates in the workspace''s own stages');
 select is((select count(*) from pipeline_scenario_projects where workspace_id = (select id from w)), 2::bigint, 'each deal once');
 select is(pg_temp.begin_as('max', 'q3'), 'PC008 name: There is a scenario "q3" already.', 'a name is taken in any case');
@@ -37,9 +37,9 @@ select is((select count(*) from pipeline_scenarios where workspace_id = (select 
 
 -- Editing ----------------------------------------------------------------------------------------------------------------
 
-create temp table version on commit drop as select updated_at from pipeline_scenarios where name = 'Q3';
+create temp table version on commit drop as select updated_at from pipeline_scenarios where workspace_id = (select id from w) and name = 'Q3';
 select is(pg_temp.edit('mia', 'Q3', 'shift_close', pg_temp.d('Bridge'), '{"days": 30}'), 'allowed', 'an edit is added');
-select cmp_ok((select updated_at from pipeline_scenarios where name = 'Q3'), '>', (select updated_at from version), 'and the scenario is another version');
+select cmp_ok((select updated_at from pipeline_scenarios where workspace_id = (select id from w) and name = 'Q3'), '>', (select updated_at from version), 'and the scenario is another version');
 select is(pg_temp.edit('mia', 'Q3', 'drop_deal', pg_temp.d('Roof')), 'allowed', 'a deal is dropped');
 select is(pg_temp.edit('mia', 'Q3', 'shift_close', pg_temp.d('Roof'), '{"days": 30}'), format('PC004 Remove that edit first.: An earlier edit drops the deal %s.', pg_temp.d('Roof')), 'what is dropped is not edited');
 select is(pg_temp.edit('mia', 'Q3', 'drop_deal', pg_temp.d('Wall')), format('PC004 Add it to pipeline_scenario_projects first.: This scenario is not about the deal %s.', pg_temp.d('Wall')), 'nor is what it is not about');
@@ -67,13 +67,13 @@ create function pg_temp.copy_as(who text, source text, copy text, follow boolean
 declare
   said constant text := pg_temp.refusal(who, format('select copy_scenario(%L, %L, %L)', pg_temp.id_of(source), copy, follow));
 begin
-  insert into scenario select s.name, s.id from pipeline_scenarios s where s.name = copy and said = 'allowed';
+  insert into scenario select s.name, s.id from pipeline_scenarios s where s.workspace_id = (select id from w) and s.name = copy and said = 'allowed';
   return said;
 end $$;
 select is(pg_temp.copy_as('max', 'Q3', 'Copy', false), 'allowed', 'whoever reads a scenario copies it');
 select is(pg_temp.copy_as('max', 'Q3', 'Variant', true), 'allowed', 'or varies it');
 select is(pg_temp.plan_of('Copy') || ' | ' || pg_temp.plan_of('Variant'), 'shift_close set_rates set_probability | shift_close set_rates set_probability', 'both begin with what it says');
-select is((select conversion_rates ->> 'lead' from pipeline_scenarios where name = 'Copy'), '0.2', 'a copy has its rates');
+select is((select conversion_rates ->> 'lead' from pipeline_scenarios where workspace_id = (select id from w) and name = 'Copy'), '0.2', 'a copy has its rates');
 select is(private.scenario_deals(pg_temp.id_of('Copy')) = private.scenario_deals(pg_temp.id_of('Q3')) and private.scenario_deals(pg_temp.id_of('Variant')) = private.scenario_deals(pg_temp.id_of('Q3')), true, 'and both have its deals');
 select is(pg_temp.edit('max', 'Variant', 'shift_start', pg_temp.d('Roof'), '{"days": 7}'), 'allowed', 'the variant gets an edit of its own');
 select is(pg_temp.edit('mia', 'Q3', 'drop_deal', pg_temp.d('Roof')), 'allowed', 'then the base drops that deal');
@@ -104,10 +104,10 @@ delete from pipeline_scenario_projects where scenario_id = pg_temp.id_of('All');
 select pg_temp.edit('mia', 'All', 'add_deal', null, '{"name": "New", "stage": "proposal"}');
 select pg_temp.edit('mia', 'All', 'set_rates', null, '{"rates": {"proposal": 0.4, "lead": 0.1}}');
 insert into conversion_templates (workspace_id, key, label, source, rates) select id, 'ours', 'Ours', 'x', '{"proposal": 0.3}' from w;
-update pipeline_scenarios set conversion_rates = '{"proposal": 0.2}' where name = 'All';
+update pipeline_scenarios set conversion_rates = '{"proposal": 0.2}' where workspace_id = (select id from w) and name = 'All';
 select is(pg_temp.try_as('otto', format('update pipeline_stages set key = %L, label = %L where workspace_id = %L and key = %L', 'offer', 'Offer', (select id from w), 'proposal')), '1 rows', 'a stage gets another key');
 select is((select rates from conversion_templates where key = 'ours'), '{"offer": 0.3}', 'which templates follow');
-select is((select conversion_rates from pipeline_scenarios where name = 'All'), '{"offer": 0.2}', 'and scenarios');
+select is((select conversion_rates from pipeline_scenarios where workspace_id = (select id from w) and name = 'All'), '{"offer": 0.2}', 'and scenarios');
 select is((select jsonb_object_agg(kind, coalesce(payload -> 'rates', payload -> 'stage_key')) from pipeline_scenario_edits where scenario_id = pg_temp.id_of('All') and kind in ('add_deal', 'set_rates')),
   '{"add_deal": "offer", "set_rates": {"lead": 0.1, "offer": 0.4}}', 'with their edits');
 delete from pipeline_scenario_edits where scenario_id = pg_temp.id_of('All') and kind = 'set_rates';
@@ -123,16 +123,16 @@ $$;
 select is(pg_temp.set_status('max', 'activate'), 'PC002', 'another member does not activate it');
 select is(pg_temp.set_status('eve', 'activate'), 'PC001', 'nor does a stranger');
 select is(pg_temp.set_status('mia', 'activate'), 'active', 'a member activates the own scenario');
-update version set updated_at = s.updated_at from pipeline_scenarios s where s.name = 'All';
+update version set updated_at = s.updated_at from pipeline_scenarios s where s.workspace_id = (select id from w) and s.name = 'All';
 select is(pg_temp.set_status('mia', 'activate'), 'active', 'twice is fine');
-select is((select updated_at from pipeline_scenarios where name = 'All'), (select updated_at from version), 'and changes nothing');
+select is((select updated_at from pipeline_scenarios where workspace_id = (select id from w) and name = 'All'), (select updated_at from version), 'and changes nothing');
 select is(pg_temp.set_status('otto', 'archive'), 'archived', 'an admin puts any away');
 select is(pg_temp.edit('mia', 'All', 'set_rates', null, '{"rates": {}}'), 'PC008 Activate it, or change a copy of it.: This scenario is archived and stays as it is.', 'then it is not edited');
 select is(pg_temp.try_as('mia', format('delete from pipeline_scenario_edits where scenario_id = %L', pg_temp.id_of('All'))), 'PC008', 'in any way');
 select is(pg_temp.try_as('mia', format('delete from pipeline_projects where id = %L', pg_temp.d('Wall'))), '1 rows', 'a deal that goes for good takes its edits along all the same');
 select is(pg_temp.plan_of('All'), 'add_deal:unknown_stage', 'and then they are gone');
 select is(pg_temp.set_status('mia', 'activate'), 'active', 'it can be taken out again');
-update pipeline_scenarios set deleted_at = now() where name = 'All';
+update pipeline_scenarios set deleted_at = now() where workspace_id = (select id from w) and name = 'All';
 select is(pg_temp.set_status('mia', 'archive'), 'PC001', 'a deleted scenario has no status to change');
 select is(pg_temp.begin_as('mia', 'All'), 'allowed', 'and its name is free');
 

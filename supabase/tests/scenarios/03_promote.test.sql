@@ -19,10 +19,10 @@ grant select on d to authenticated;
 
 -- Mia's scenario varies Otto's, which moves the bridge by 10 days.
 select pg_temp.scenario('otto', 'Base');
-update pipeline_scenarios set conversion_rates = '{"lead": 0.1, "proposal": 0.2}', template_key = 'software', confidence_threshold = 0.4 where name = 'Base';
+update pipeline_scenarios set conversion_rates = '{"lead": 0.1, "proposal": 0.2}', template_key = 'software', confidence_threshold = 0.4 where workspace_id = (select id from w) and name = 'Base';
 select pg_temp.edit('otto', 'Base', 'shift_close', pg_temp.d('Bridge'), '{"days": 10}');
 insert into scenario select 'Plan', pg_temp.try_as('mia', format('select (copy_scenario(%L, %L, true)).id', pg_temp.id_of('Base'), 'Plan'))::uuid;
-update pipeline_scenarios set conversion_rates = '{"lead": 0.3}', template_key = 'construction', confidence_threshold = 0.6 where name = 'Plan';
+update pipeline_scenarios set conversion_rates = '{"lead": 0.3}', template_key = 'construction', confidence_threshold = 0.6 where workspace_id = (select id from w) and name = 'Plan';
 create temp table edits (kind text, deal text, payload jsonb) on commit drop;
 insert into edits values
   ('shift_close', 'Bridge', '{"days": -9}'), ('shift_start', 'Bridge', '{"days": 7}'), ('shift_start', 'Bridge', '{"days": 14}'),
@@ -66,15 +66,15 @@ select results_eq($$ select stage_key, deleted_at is null, expected_close_date f
 select results_eq($$ select estimated_start_date, stage_key from pipeline_projects where id = pg_temp.d('Won') $$, $$ values (date '2027-12-01', 'won') $$, 'a won deal starts earlier and stays won');
 select is((select to_jsonb(p) from pipeline_projects p where id = pg_temp.d('Other')), (select to_jsonb(p) from was p where id = pg_temp.d('Other')), 'a deal without an edit is as it was');
 select is((select to_jsonb(p) from pipeline_projects p where id = pg_temp.d('Roof')), (select to_jsonb(p) from was p where id = pg_temp.d('Roof')), 'so is one with nothing to move');
-select results_eq($$ select p.stage_key, p.estimated_value, p.created_by, r.required_count from pipeline_projects p join pipeline_resource_demands r on r.pipeline_project_id = p.id where p.name = 'New' $$,
+select results_eq($$ select p.stage_key, p.estimated_value, p.created_by, r.required_count from pipeline_projects p join pipeline_resource_demands r on r.pipeline_project_id = p.id where p.workspace_id = (select id from w) and p.name = 'New' $$,
   $$ values ('opportunity', 900.00::numeric(18,2), pg_temp.person('otto'), 2) $$, 'the added deal is there with its demand, written by who promoted');
 select is((select count(*) from crm_activities where deal_id = pg_temp.d('Bridge') and user_id = pg_temp.person('otto')), 1::bigint, 'history names that person, once a deal');
 select is((select jsonb_agg(e -> 'kind') from answer, jsonb_array_elements(said -> 'applied') e), '["shift_close", "shift_close", "shift_start", "shift_start", "set_probability", "set_probability", "drop_deal", "shift_start", "add_deal"]', 'the answer lists what was written');
-select is((select e ->> 'pipeline_project_id' from answer, jsonb_array_elements(said -> 'applied') e where e ->> 'kind' = 'add_deal'), (select id::text from pipeline_projects where name = 'New'), 'with the id of what is new');
+select is((select e ->> 'pipeline_project_id' from answer, jsonb_array_elements(said -> 'applied') e where e ->> 'kind' = 'add_deal'), (select id::text from pipeline_projects where workspace_id = (select id from w) and name = 'New'), 'with the id of what is new');
 select is((select jsonb_agg(e ->> 'kind' || ' ' || (e ->> 'reason')) from answer, jsonb_array_elements(said -> 'skipped') e),
   '["shift_close no_date", "shift_start no_date", "drop_deal deal_won", "set_rates not_about_a_deal", "add_people not_about_a_deal"]', 'and what was not, with the reason');
-select results_eq($$ select status, promoted_by, promoted_at is not null from pipeline_scenarios where name = 'Plan' $$, $$ values ('promoted', pg_temp.person('otto'), true) $$, 'the scenario is promoted');
-select is((select status from pipeline_scenarios where name = 'Base'), 'draft', 'its base is not');
+select results_eq($$ select status, promoted_by, promoted_at is not null from pipeline_scenarios where workspace_id = (select id from w) and name = 'Plan' $$, $$ values ('promoted', pg_temp.person('otto'), true) $$, 'the scenario is promoted');
+select is((select status from pipeline_scenarios where workspace_id = (select id from w) and name = 'Base'), 'draft', 'its base is not');
 
 select is(pg_temp.promote('otto'), 'PC008 Promote a copy of it.: This scenario is promoted; it cannot be promoted again.', 'it is promoted once');
 select is(pg_temp.edit('mia', 'Plan', 'set_rates', null, '{"rates": {}}'), 'PC008 Change a copy of it.: This scenario is promoted and stays as it is.', 'and stays as it is');
