@@ -28,7 +28,9 @@ language plpgsql stable security definer set search_path = '' as $$
 #variable_conflict use_column
 declare
   pattern constant text := private.search_pattern(query);
-  rows_each constant int := least(greatest(coalesce(max_results, 20), 1), 100);
+  most constant int := least(greatest(coalesce(max_results, 20), 1), 100);
+  -- Of each kind, to choose the best from: who asks for one is to get the best one, and a common word is not to read everything.
+  enough constant int := 1000;
 begin
   perform private.require_role(search_records.workspace_id, 'viewer');
   if coalesce(btrim(query), '') = '' then
@@ -40,23 +42,23 @@ begin
       from public.crm_companies c
       where 'company' = any (entity_types) and c.workspace_id = search_records.workspace_id and c.deleted_at is null
         and lower(c.name || ' ' || coalesce(c.domain, '')) like pattern
-      limit rows_each)
+      limit enough)
     union all
     (select 'contact', c.id, c.name, coalesce(c.email, c.company_name), c.updated_at
       from public.crm_contacts c
       where 'contact' = any (entity_types) and c.workspace_id = search_records.workspace_id and c.deleted_at is null
         and lower(c.first_name || ' ' || c.last_name || ' ' || coalesce(c.email, '') || ' ' || coalesce(c.company_name, '')) like pattern
-      limit rows_each)
+      limit enough)
     union all
     (select 'deal', p.id, p.name, p.stage_key, p.updated_at
       from public.pipeline_projects p
       where 'deal' = any (entity_types) and p.workspace_id = search_records.workspace_id and p.deleted_at is null
         and lower(p.name || ' ' || coalesce(p.client_name, '')) like pattern
-      limit rows_each)
+      limit enough)
   ) f (entity_type, entity_id, title, subtitle, updated_at)
   -- What begins with the words comes first.
   order by lower(f.title) like ltrim(pattern, '%') desc, f.title, f.entity_id
-  limit rows_each;
+  limit most;
 end
 $$;
 comment on function public.search_records(uuid, text, text[], int) is
