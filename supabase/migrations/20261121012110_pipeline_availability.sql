@@ -193,9 +193,9 @@ begin
   from public.pipeline_resource_demands d
   join public.pipeline_projects p on p.workspace_id = d.workspace_id and p.id = d.pipeline_project_id
   cross join lateral (select private.plausible_day(p.estimated_start_date) as first_day) s
-  cross join lateral (select coalesce(private.plausible_day(d.start_date), s.first_day, v_today) as first_day) f
+  cross join lateral (select coalesce(d.start_date, s.first_day, v_today) as first_day) f
   cross join lateral (
-    select coalesce(private.plausible_day(d.end_date), s.first_day + case when p.estimated_duration > 800 then 800 else p.estimated_duration end, greatest(f.first_day, v_today) + 182) as last_day) n
+    select coalesce(d.end_date, s.first_day + case when p.estimated_duration > 800 then 800 else p.estimated_duration end, greatest(f.first_day, v_today) + 182) as last_day) n
   where d.workspace_id = p_workspace and d.pipeline_project_id = any (p_deals);
   select array_agg(distinct s.skill) into v_skills
   from public.pipeline_resource_demands d

@@ -8,7 +8,7 @@ as $$
   select coalesce(jsonb_agg(jsonb_build_object(
     'id', d.id, 'deal_id', d.pipeline_project_id, 'skill', coalesce(d.skill_key, d.skill_category), 'is_category', d.skill_key is null,
     'level', d.level, 'count', d.required_count, 'percentage', d.allocation_percentage,
-    'start_date', private.plausible_day(d.start_date), 'end_date', private.plausible_day(d.end_date),
+    'start_date', d.start_date, 'end_date', d.end_date,
     'critical', d.is_critical, 'alternatives', d.alternatives,
     'staffed', (
       select coalesce(jsonb_agg(jsonb_build_object('start_date', private.plausible_day(l.start_date), 'end_date', private.plausible_day(l.end_date),

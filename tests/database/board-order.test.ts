@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { TransactionSql } from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { newWorld, openSql } from "../support/world.ts";
+import { newPlace, openSql } from "../support/world.ts";
 
 /** Whatever people do to a board: it reads back in the order of a list in which one moves the cards by hand. */
 
@@ -33,9 +33,7 @@ let workspace = "";
 let person = "";
 
 beforeAll(async () => {
-  const world = await newWorld();
-  workspace = world.workspaceId;
-  person = (await world.people.owner.auth.getUser()).data.user?.id ?? "";
+  ({ workspace, person } = await newPlace());
 });
 afterAll(() => sql.end());
 

@@ -7,7 +7,7 @@ import { demandOf, readScenario } from "../../supabase/functions/_shared/forecas
 import type { Plan } from "../../supabase/functions/_shared/planning/forecast/plan.ts";
 import { applyEdits } from "../../supabase/functions/_shared/planning/scenario/edits.ts";
 import { formatDay, parseDay } from "../../supabase/functions/_shared/planning/time/days.ts";
-import { newWorld, openSql } from "../support/world.ts";
+import { newPlace, openSql } from "../support/world.ts";
 
 /** Whatever a scenario says and whatever becomes of its deals meanwhile: what is promoted is what the forecast assumed. */
 
@@ -57,9 +57,7 @@ let workspace = "";
 let person = "";
 
 beforeAll(async () => {
-  const world = await newWorld();
-  workspace = world.workspaceId;
-  person = (await world.people.owner.auth.getUser()).data.user?.id ?? "";
+  ({ workspace, person } = await newPlace());
 });
 afterAll(() => sql.end());
 

@@ -1,15 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { refreshAnalytics } from "../../scripts/demo/planning/numbers.ts";
-import { eventually } from "../support/eventually.ts";
-import { type Answer, addDeals, askForecast } from "../support/forecast.ts";
+import { type Answer, AS_OF, addDeals, askForecast, forecastOf } from "../support/forecast.ts";
 import { newWorld, openSql, type World } from "../support/world.ts";
 
 const sql = openSql();
 afterAll(() => sql.end());
-
-const AS_OF = "2026-11-02";
-const forecast = (world: World, body: object = {}, who: "owner" | "member" | "viewer" = "member") =>
-  askForecast(world.people[who], "forecast", { workspace_id: world.workspaceId, as_of: AS_OF, ...body });
 
 async function runsOf({ workspaceId }: World): Promise<number> {
   const [row] = await sql`select count(*)::int as n from pipeline_forecast_runs where workspace_id = ${workspaceId}`;
@@ -53,7 +48,7 @@ describe("the forecast of a few deals", () => {
   });
 
   test("is what can be reckoned by hand", async () => {
-    const answer = await forecast(world);
+    const answer = await forecastOf(world);
     expect(answer.status).toBe(200);
     expect(answer.body).toMatchObject({ status: "completed", as_of: AS_OF, currency: "USD", grain: "month", deals: 5 });
     expect(answer.body.periods).toHaveLength(12);
@@ -89,9 +84,9 @@ describe("the forecast of a few deals", () => {
   });
 
   test("is kept, and the same question gets the same answer without being reckoned again", async () => {
-    const first = await forecast(world);
+    const first = await forecastOf(world);
     const count = await runsOf(world);
-    const again = await forecast(world, {}, "viewer");
+    const again = await forecastOf(world, {}, "viewer");
     expect(again.body).toEqual({ ...first.body, reused: true });
     expect(await runsOf(world)).toBe(count);
     const { data } = await world.people.viewer.rpc("forecast_result", { run_id: first.body.run_id });
@@ -99,27 +94,27 @@ describe("the forecast of a few deals", () => {
   });
 
   test("comes out the same to the digit when it is reckoned anew, and otherwise with another seed", async () => {
-    const first = await forecast(world, { runs: 5_000 });
+    const first = await forecastOf(world, { runs: 5_000 });
     await sql`delete from pipeline_forecast_runs where workspace_id = ${world.workspaceId}`;
-    const anew = await forecast(world, { runs: 5_000 });
+    const anew = await forecastOf(world, { runs: 5_000 });
     expect(anew.body.run_id).not.toBe(first.body.run_id);
     expect({ ...anew.body, run_id: "" }).toEqual({ ...first.body, run_id: "", reused: false });
-    const other = await forecast(world, { runs: 5_000, seed: 7 });
+    const other = await forecastOf(world, { runs: 5_000, seed: 7 });
     expect(other.body.seed).toBe(7);
     expect(other.body.total.mean).not.toBe(first.body.total.mean);
   });
 
   test("is reckoned again when a deal or the engine has changed", async () => {
-    const first = await forecast(world, { seed: 11 });
+    const first = await forecastOf(world, { seed: 11 });
     await sql`update pipeline_forecast_runs set engine_version = 0 where id = ${first.body.run_id}`;
-    const newer = await forecast(world, { seed: 11 });
+    const newer = await forecastOf(world, { seed: 11 });
     expect([newer.body.reused, newer.body.run_id === first.body.run_id]).toEqual([false, false]);
     const { people } = world;
     await people.member
       .from("pipeline_projects")
       .update({ estimated_value: 110_000 })
       .eq("id", ids[0] ?? "");
-    const changed = await forecast(world, { seed: 11 });
+    const changed = await forecastOf(world, { seed: 11 });
     await people.member
       .from("pipeline_projects")
       .update({ estimated_value: 100_000 })
@@ -129,14 +124,14 @@ describe("the forecast of a few deals", () => {
   });
 
   test("honours months, weeks, a threshold, named deals and rates of its own", async () => {
-    const few = await forecast(world, { periods: 2, confidence_threshold: 0.7 });
+    const few = await forecastOf(world, { periods: 2, confidence_threshold: 0.7 });
     expect(few.body.periods.map((one: Period) => one.period)).toEqual(["2026-11", "2026-12"]);
     expect(period(few, "2026-12")?.best).toBe(0);
-    const weeks = await forecast(world, { grain: "week", periods: 8 });
+    const weeks = await forecastOf(world, { grain: "week", periods: 8 });
     expect(period(weeks, "2026-12-14")?.best).toBe(100_000);
-    const named = await forecast(world, { pipeline_project_ids: [ids[1]] });
+    const named = await forecastOf(world, { pipeline_project_ids: [ids[1]] });
     expect(named.body.total.best).toBe(50_000);
-    const rates = await forecast(world, { conversion_rates: { Proposal: 0.2 } });
+    const rates = await forecastOf(world, { conversion_rates: { Proposal: 0.2 } });
     expect(period(rates, "2026-12")?.weighted).toBe(20_000);
   });
 });
@@ -176,7 +171,7 @@ describe("deals that nobody has dated", () => {
       { stage_key: "lost", day: "2026-09-20", deals: 60 },
     ]);
     await undated(world);
-    const answer = await forecast(world, { periods: 3, runs: 50_000 });
+    const answer = await forecastOf(world, { periods: 3, runs: 50_000 });
     // The deal itself was open on 1 October, too, 8 days old, and is so still: of ages below 30 days (10 × 42 % + 0) ÷ 11 =
     // 38.18 % are won, 42 % being the mean of the stages. Of its own age 40 of 100 were, which at ρ = 0.1 are worth
     // 100 ÷ 10.9 = 9.17 deals, and it is one more: (3.818 + 0.4 × 10.174) ÷ 20.174 = 39.10 %. Three quarters of them on the
@@ -196,7 +191,7 @@ describe("deals that nobody has dated", () => {
       { stage_key: "won", day: "2026-09-30", deals: 15 },
     ]);
     await undated(world, { probability: 80 });
-    const answer = await forecast(world, { periods: 2, runs: 50_000 });
+    const answer = await forecastOf(world, { periods: 2, runs: 50_000 });
     expect(far(period(answer, "2026-11")?.mean, 40_000)).toBeLessThan(NEAR);
     expect(far(period(answer, "2026-12")?.mean, 40_000)).toBeLessThan(NEAR);
   });
@@ -205,7 +200,7 @@ describe("deals that nobody has dated", () => {
     const world = await newWorld();
     await past(world, [{ stage_key: "won", day: "2026-09-10", deals: 19 }]);
     await undated(world);
-    const answer = await forecast(world, { periods: 2 });
+    const answer = await forecastOf(world, { periods: 2 });
     expect([answer.body.total.mean, answer.body.undated.not_drawn]).toEqual([0, 1]);
   });
 });
@@ -242,7 +237,7 @@ describe("what cannot be forecast", () => {
       [{ weeks: 4 }, 422, "invalid_input", /weeks/],
     ];
     for (const [body, status, code, words] of refusals) {
-      const answer = await forecast(world, body);
+      const answer = await forecastOf(world, body);
       expect([answer.status, answer.body.code], JSON.stringify(body)).toEqual([status, code]);
       expect(answer.body.detail).toMatch(words);
     }
@@ -250,27 +245,27 @@ describe("what cannot be forecast", () => {
   });
 
   test("becomes possible with a rate, of the request or of the workspace", async () => {
-    const given = await forecast(world, { exchange_rates: { EUR: 1.1 } });
+    const given = await forecastOf(world, { exchange_rates: { EUR: 1.1 } });
     expect(given.body.total.best).toBe(2_100);
-    const euros = await forecast(world, { currency: "EUR", exchange_rates: { USD: 0.5 } });
+    const euros = await forecastOf(world, { currency: "EUR", exchange_rates: { USD: 0.5 } });
     expect([euros.body.currency, euros.body.total.best]).toEqual(["EUR", 1_500]);
     await world.people.owner
       .from("planning_settings")
       .update({ exchange_rates: { EUR: 2 } })
       .eq("workspace_id", world.workspaceId);
-    expect((await forecast(world)).body.total.best).toBe(3_000);
+    expect((await forecastOf(world)).body.total.best).toBe(3_000);
     // The workspace's rate, turned over.
-    expect((await forecast(world, { currency: "EUR" })).body.total.best).toBe(1_500);
+    expect((await forecastOf(world, { currency: "EUR" })).body.total.best).toBe(1_500);
   });
 
   test("is limited by role: a viewer asks for 10,000 runs, a member for 50,000, a stranger for none", async () => {
     const rated = { exchange_rates: { EUR: 1 } };
-    expect((await forecast(world, { ...rated, runs: 10_000 }, "viewer")).status).toBe(200);
-    const many = await forecast(world, { ...rated, runs: 10_001 }, "viewer");
+    expect((await forecastOf(world, { ...rated, runs: 10_000 }, "viewer")).status).toBe(200);
+    const many = await forecastOf(world, { ...rated, runs: 10_001 }, "viewer");
     expect([many.status, many.body.code]).toEqual([403, "role_too_low"]);
-    const tooMany = await forecast(world, { ...rated, runs: 100_000 }, "viewer");
+    const tooMany = await forecastOf(world, { ...rated, runs: 100_000 }, "viewer");
     expect([tooMany.status, tooMany.body.code]).toEqual([422, "too_many_runs"]);
-    expect((await forecast(world, { ...rated, runs: 50_000 })).status).toBe(200);
+    expect((await forecastOf(world, { ...rated, runs: 50_000 })).status).toBe(200);
     const stranger = await newWorld();
     const foreign = await askForecast(stranger.people.owner, "forecast", { workspace_id: world.workspaceId });
     expect([foreign.status, foreign.body.code]).toEqual([404, "not_found"]);
@@ -278,7 +273,7 @@ describe("what cannot be forecast", () => {
 
   test("of an empty pipeline is a row of zeros", async () => {
     const empty = await newWorld();
-    const answer = await forecast(empty, { periods: 3 });
+    const answer = await forecastOf(empty, { periods: 3 });
     const zeros = { closed: 0, commit: 0, best: 0, weighted: 0, p10: 0, p50: 0, p90: 0, mean: 0, naive: 0 };
     expect([answer.status, answer.body.total, answer.body.drivers]).toEqual([200, zeros, []]);
     expect(answer.body.periods).toEqual(
@@ -289,186 +284,7 @@ describe("what cannot be forecast", () => {
   test("more than thirty times a minute has to wait", async () => {
     const busy = await newWorld();
     await sql`insert into private.forecast_workspaces (workspace_id, next_at) values (${busy.workspaceId}, now() + interval '59 seconds')`;
-    const answer = await forecast(busy);
+    const answer = await forecastOf(busy);
     expect([answer.status, answer.body.code]).toEqual([429, "too_many_requests"]);
-  });
-});
-
-describe("a large forecast", () => {
-  const DEALS = 1_100;
-  // 55 million draws: a second or more, so that there is something to watch and to stop.
-  const LARGE = { runs: 50_000, periods: 24 };
-  let world: World;
-  beforeAll(async () => {
-    world = await newWorld();
-    await addDeals(
-      world,
-      Array.from({ length: DEALS }, (_, n) => ({
-        name: `Deal ${n}`,
-        stage_key: "proposal",
-        estimated_value: 1_000 + n,
-        expected_close_date: "2027-03-01",
-      })),
-    );
-  });
-
-  const run = async (id: string) => {
-    const { data, error } = await world.people.viewer.from("pipeline_forecast_runs").select().eq("id", id).single();
-    if (error) throw error;
-    return data;
-  };
-
-  test("is begun at once, shows its progress to subscribers, and its result when it is done", async () => {
-    const { viewer } = world.people;
-    const seen: { status: string; progress: { done: number; total: number } }[] = [];
-    const ready = new Promise<void>((resolve) => {
-      viewer
-        .channel("forecasts")
-        .on(
-          "postgres_changes",
-          { event: "UPDATE", schema: "public", table: "pipeline_forecast_runs" },
-          ({ new: row }) => seen.push(row as (typeof seen)[number]),
-        )
-        .on("system", {}, (message) => message.extension === "postgres_changes" && resolve())
-        .subscribe();
-    });
-    await ready;
-    const begun = await forecast(world, LARGE);
-    expect([begun.status, begun.body.status]).toEqual([202, "queued"]);
-    const done = await eventually("the end of the forecast", async () => {
-      const row = await run(begun.body.run_id);
-      return row.status === "completed" ? row : null;
-    });
-    expect(done.progress).toEqual({ done: DEALS, total: DEALS, phase: "done" });
-    await eventually("the last change", async () => seen.find(({ status }) => status === "completed"));
-    const steps = seen.filter(({ status }) => status === "running").map(({ progress }) => progress.done);
-    expect(steps).toEqual([...steps].sort((a, b) => a - b));
-    expect(steps.at(-1)).toBeGreaterThan(0);
-    const answer = await forecast(world, LARGE);
-    expect([answer.status, answer.body.reused, answer.body.total.best]).toEqual([200, true, 1_704_450]);
-    await viewer.removeAllChannels();
-  });
-
-  test("stops when it is cancelled, by who asked or an admin, and keeps nothing", async () => {
-    const { viewer, member } = world.people;
-    const begun = await forecast(world, { ...LARGE, seed: 1 });
-    const id: string = begun.body.run_id;
-    await eventually("its first progress", async () => {
-      const { progress } = await run(id);
-      return (progress as { done: number }).done > 0 ? true : null;
-    });
-    const refused = await viewer.rpc("cancel_forecast", { run_id: id });
-    expect(refused.error?.code).toBe("PC002");
-    const { data, error } = await member.rpc("cancel_forecast", { run_id: id });
-    expect([error, data?.status]).toEqual([null, "cancelled"]);
-    // The same question is a new calculation, and the old one does not come back to life.
-    const again = await forecast(world, { ...LARGE, seed: 1 });
-    expect(again.body.run_id).not.toBe(id);
-    await eventually("the end of the second", async () =>
-      (await run(again.body.run_id)).status === "completed" ? true : null,
-    );
-    expect((await run(id)).status).toBe("cancelled");
-    expect((await viewer.rpc("forecast_result", { run_id: id })).data).toBeNull();
-  });
-
-  test("that would be too large for a function says how to make it smaller", async () => {
-    const answer = await askForecast(world.people.member, "what-if", {
-      workspace_id: world.workspaceId,
-      as_of: AS_OF,
-      runs: 50_000,
-      conversion_scenarios: [1, 2, 3].map((n) => ({ name: `Case ${n}`, conversion_rates: { proposal: n / 10 } })),
-    });
-    expect([answer.status, answer.body.code]).toEqual([422, "too_many_runs"]);
-    // (1,100 deals + 2 × 12 months) × 4 × 50,000.
-    expect(answer.body.detail).toMatch(/225 million draws.*60 million.*fewer runs/);
-  });
-
-  test("whose worker died is taken over, and fails for good when that one dies as well", async () => {
-    const begun = await forecast(world, { ...LARGE, seed: 2, wait: false });
-    const id: string = begun.body.run_id;
-    await eventually("the end", async () => ((await run(id)).status === "completed" ? true : null));
-    const result = async () => (await world.people.viewer.rpc("forecast_result", { run_id: id })).data;
-    const first = await result();
-    // The deals move on; what it is calculated from does not.
-    await sql`update pipeline_projects set estimated_value = 1 where workspace_id = ${world.workspaceId}`;
-    // As it would be found: in somebody's hands whose lease is out.
-    const dead = async (attempts: number) => {
-      await sql`delete from pipeline_forecast_results where run_id = ${id}`;
-      await sql`update pipeline_forecast_runs set status = 'running', finished_at = null where id = ${id}`;
-      await sql`update private.forecast_state set attempts = ${attempts}, dispatched_at = null, lease_expires_at = now() - interval '1 second' where run_id = ${id}`;
-      await sql`select private.forecast_sweep()`;
-    };
-    await dead(1);
-    await eventually("the second worker", async () => ((await run(id)).status === "completed" ? true : null));
-    expect(first).not.toBeNull();
-    expect(await result()).toEqual(first);
-    await dead(2);
-    const failed = await eventually("the end of patience", async () => {
-      const row = await run(id);
-      return row.status === "failed" ? row : null;
-    });
-    expect(failed.error_code).toBe("stopped_unexpectedly");
-  });
-});
-
-describe("the daily forecast", () => {
-  test("is made by itself, once a day, and kept month by month", async () => {
-    const world = await newWorld();
-    await addDeals(world, [
-      { name: "Soon", stage_key: "negotiation", estimated_value: 5_000, expected_close_date: "2099-01-01" },
-    ]);
-    await sql`select private.forecast_daily()`;
-    const points = await eventually("the points of the day", async () => {
-      const { data } = await world.people.viewer
-        .from("pipeline_forecast_points")
-        .select("period_start, currency, best, p50")
-        .eq("workspace_id", world.workspaceId)
-        .order("period_start");
-      return data?.length ? data : null;
-    });
-    // The deal is far away: twelve months of nothing.
-    expect(points).toHaveLength(12);
-    expect(new Set(points.map(({ best, p50 }) => `${best} ${p50}`))).toEqual(new Set(["0 0"]));
-    await sql`update private.forecast_workspaces set daily_called_at = null where workspace_id = ${world.workspaceId}`;
-    const due = await sql`select from private.forecast_daily_due(now(), 10000) d where d = ${world.workspaceId}`;
-    expect(due).toHaveLength(0);
-    const { data } = await world.people.viewer
-      .from("pipeline_forecast_runs")
-      .select("kind, status, requested_by")
-      .eq("workspace_id", world.workspaceId);
-    expect(data).toEqual([{ kind: "daily", status: "completed", requested_by: null }]);
-  });
-
-  test("that cannot be made says why, once, and is made when there is a rate", async () => {
-    const world = await newWorld();
-    await addDeals(world, [{ name: "Euros", stage_key: "lead", estimated_value: 5_000, currency: "EUR" }]);
-    const { viewer, owner } = world.people;
-    const daily = async () => {
-      const runs = viewer.from("pipeline_forecast_runs").select("status, error_code, error_message, updated_at");
-      const { data } = await runs
-        .match({ workspace_id: world.workspaceId, kind: "daily" })
-        .order("created_at", { ascending: false })
-        .throwOnError();
-      return data;
-    };
-    const callWorker = () =>
-      sql`select private.call_function('pipeline-forecast/work', ${sql.json({ daily: world.workspaceId })})`;
-    await sql`select private.forecast_daily()`;
-    const [said] = await eventually("the reason", async () => ((await daily()).length > 0 ? daily() : null));
-    expect(said).toMatchObject({ status: "failed", error_code: "currency_without_rate" });
-    expect(said?.error_message).toMatch(/Some deals are in EUR and the forecast is in USD. Give a rate for EUR/);
-    await callWorker();
-    await eventually("the next attempt", async () =>
-      (await daily())[0]?.updated_at !== said?.updated_at ? true : null,
-    );
-    expect(await daily()).toHaveLength(1);
-    await owner
-      .from("planning_settings")
-      .update({ exchange_rates: { EUR: 1.1 } })
-      .eq("workspace_id", world.workspaceId)
-      .throwOnError();
-    await sql`select private.forecast_daily()`;
-    await eventually("the forecast", async () => ((await daily())[0]?.status === "completed" ? true : null));
-    expect((await daily()).map(({ status }) => status)).toEqual(["completed", "failed"]);
   });
 });

@@ -1,19 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Client } from "../../scripts/lib/people.ts";
+import { codeOf, got } from "../support/answers.ts";
 import { newWorld, type World } from "../support/world.ts";
-
-interface Answer<T> {
-  data: T;
-  error: { code?: string; message: string } | null;
-}
-
-function got<T>({ data, error }: Answer<T>): NonNullable<T> {
-  if (error) throw new Error(`${error.code} ${error.message}`);
-  if (data === null || data === undefined) throw new Error("There was no answer.");
-  return data;
-}
-
-const codeOf = ({ error }: Answer<unknown>) => error?.code ?? "allowed";
 
 /**
  * Two weeks of a building firm around Easter 2027, in the night between which the clocks go forward. A working week has 36

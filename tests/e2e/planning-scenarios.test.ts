@@ -2,19 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { Json } from "@pipeline-crm/shared-types";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Client } from "../../scripts/lib/people.ts";
+import { codeOf, got } from "../support/answers.ts";
 import { newWorld, type World } from "../support/world.ts";
-
-interface Answer<T> {
-  data: T;
-  error: { code?: string; message: string } | null;
-}
-
-function got<T>({ data, error }: Answer<T>): NonNullable<T> {
-  if (error) throw new Error(`${error.code} ${error.message}`);
-  if (data === null || data === undefined) throw new Error("There was no answer.");
-  return data;
-}
-const code = ({ error }: Answer<unknown>) => error?.code ?? "allowed";
 
 describe("scenarios through supabase-js", () => {
   let world: World;
@@ -88,20 +77,20 @@ describe("scenarios through supabase-js", () => {
         `There is no deal ${id} in this workspace.`,
       ]);
     }
-    expect(code(await begin("Nothing", { conversion_rates: { nonsense: 0.5 } }))).toBe("PC004");
-    expect(code(await begin("Nothing", { conversion_rates: { lead: 1.01 } }))).toBe("PC004");
-    expect(code(await begin("Nothing", { conversion_rates: { lead: "NaN" } }))).toBe("PC004");
+    expect(codeOf(await begin("Nothing", { conversion_rates: { nonsense: 0.5 } }))).toBe("PC004");
+    expect(codeOf(await begin("Nothing", { conversion_rates: { lead: 1.01 } }))).toBe("PC004");
+    expect(codeOf(await begin("Nothing", { conversion_rates: { lead: "NaN" } }))).toBe("PC004");
     const left = await member().from("pipeline_scenarios").select("id").eq("workspace_id", w()).eq("name", "Nothing");
     expect(got(left)).toEqual([]);
 
     const { id } = got(await begin("Ours"));
     const { member: stranger } = strangers.people;
-    expect(code(await edit(id, "drop_deal", theirs))).toBe("PC001");
-    expect(code(await edit(id, "drop_deal", bridge, {}, stranger))).toBe("PC001");
-    expect(code(await stranger.rpc("copy_scenario", { scenario_id: id, name: "Mine" }))).toBe("PC001");
-    expect(code(await stranger.rpc("promote_scenario", { scenario_id: id }))).toBe("PC001");
+    expect(codeOf(await edit(id, "drop_deal", theirs))).toBe("PC001");
+    expect(codeOf(await edit(id, "drop_deal", bridge, {}, stranger))).toBe("PC001");
+    expect(codeOf(await stranger.rpc("copy_scenario", { scenario_id: id, name: "Mine" }))).toBe("PC001");
+    expect(codeOf(await stranger.rpc("promote_scenario", { scenario_id: id }))).toBe("PC001");
     expect(got(await stranger.rpc("scenario_plan", { scenario_id: id }))).toEqual([]);
-    expect(code(await edit(id, "drop_deal", bridge, {}, world.people.viewer))).toBe("PC002");
+    expect(codeOf(await edit(id, "drop_deal", bridge, {}, world.people.viewer))).toBe("PC002");
   });
 
   test("a copy stands alone, a variant follows its base", async () => {
@@ -113,7 +102,7 @@ describe("scenarios through supabase-js", () => {
     const last = got(await edit(base.id, "drop_deal", bridge));
     expect(await plan(copy.id)).toEqual(["shift_close"]);
     expect(await plan(variant.id)).toEqual(["shift_close", "drop_deal", "set_rates"]);
-    expect(code(await edit(variant.id, "shift_close", bridge, { days: 1 }))).toBe("PC004");
+    expect(codeOf(await edit(variant.id, "shift_close", bridge, { days: 1 }))).toBe("PC004");
     got(await member().rpc("remove_scenario_edit", { edit_id: last.id }));
     expect(await plan(variant.id)).toEqual(["shift_close", "set_rates"]);
   });
@@ -150,13 +139,13 @@ describe("scenarios through supabase-js", () => {
     got(await edit(id, "drop_deal", roof));
     got(await edit(id, "add_deal", null, { name: "Tunnel", stage: "lead", estimated_value: 5000 }));
     got(await edit(id, "set_rates", null, { rates: { lead: 0.1 } }));
-    expect(code(await member().rpc("promote_scenario", { scenario_id: id }))).toBe("PC002");
+    expect(codeOf(await member().rpc("promote_scenario", { scenario_id: id }))).toBe("PC002");
     const old = "2020-01-01T00:00:00Z";
-    expect(code(await admin().rpc("promote_scenario", { scenario_id: id, expected_updated_at: old }))).toBe("PC008");
+    expect(codeOf(await admin().rpc("promote_scenario", { scenario_id: id, expected_updated_at: old }))).toBe("PC008");
 
     got(await member().rpc("archive_scenario", { scenario_id: id }));
-    expect(code(await admin().rpc("promote_scenario", { scenario_id: id }))).toBe("PC008");
-    expect(code(await edit(id, "drop_deal", bridge))).toBe("PC008");
+    expect(codeOf(await admin().rpc("promote_scenario", { scenario_id: id }))).toBe("PC008");
+    expect(codeOf(await edit(id, "drop_deal", bridge))).toBe("PC008");
     const { updated_at } = got(await member().rpc("activate_scenario", { scenario_id: id }));
 
     const answer = got(await admin().rpc("promote_scenario", { scenario_id: id, expected_updated_at: updated_at })) as {
@@ -179,13 +168,13 @@ describe("scenarios through supabase-js", () => {
       .eq("name", "Tunnel");
     expect(got(tunnel)).toEqual([{ stage_key: "lead" }]);
 
-    expect(code(await admin().rpc("promote_scenario", { scenario_id: id }))).toBe("PC008");
+    expect(codeOf(await admin().rpc("promote_scenario", { scenario_id: id }))).toBe("PC008");
     expect((await look(bridge)).expected_close_date).toBe("2027-03-01");
-    expect(code(await admin().from("pipeline_scenarios").update({ conversion_rates: {} }).eq("id", id))).toBe(
+    expect(codeOf(await admin().from("pipeline_scenarios").update({ conversion_rates: {} }).eq("id", id))).toBe(
       "allowed",
     );
     expect(
-      code(
+      codeOf(
         await admin()
           .from("pipeline_scenarios")
           .update({ conversion_rates: { lead: 1 } })
@@ -210,7 +199,7 @@ describe("scenarios through supabase-js", () => {
       source: "Deals of 2026",
       rates: { Prospecting: 0.15 },
     };
-    expect(code(await member().from("conversion_templates").insert(own))).toBe("42501");
+    expect(codeOf(await member().from("conversion_templates").insert(own))).toBe("42501");
     expect(got(await admin().from("conversion_templates").insert(own).select("rates").single()).rates).toEqual({
       prospect: 0.15,
     });

@@ -22,6 +22,12 @@ export async function askForecast(client: Client, route: string, body: object): 
   return { status: refusal.status, body: await refusal.json() };
 }
 
+/** The day of the forecasts that tests reckon by hand. */
+export const AS_OF = "2026-11-02";
+
+export const forecastOf = (world: World, body: object = {}, who: "owner" | "member" | "viewer" = "member") =>
+  askForecast(world.people[who], "forecast", { workspace_id: world.workspaceId, as_of: AS_OF, ...body });
+
 type NewDeal = Omit<Database["public"]["Tables"]["pipeline_projects"]["Insert"], "workspace_id">;
 
 /** Ids in the order of the deals. */

@@ -56,6 +56,14 @@ export async function newWorld(): Promise<World> {
   return { workspaceId: workspace.id, people, emails };
 }
 
+/** For tests that ask the database itself: a workspace and its owner, by id. */
+export async function newPlace(): Promise<{ workspace: string; person: string }> {
+  const { workspaceId: workspace, people } = await newWorld();
+  const { data, error } = await people.owner.auth.getUser();
+  if (error) throw error;
+  return { workspace, person: data.user.id };
+}
+
 /** Connected, and syncing only when the test says so: a scheduled run in between would be nobody's. */
 export async function connect(world: World, provider: Provider): Promise<string> {
   const { owner } = world.people;
